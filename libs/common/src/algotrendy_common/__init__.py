@@ -1,0 +1,1 @@
+"""The contract between services and the plumbing they share; it knows no trading rule."""

@@ -1,0 +1,77 @@
+"""Market data. ``event_time`` is the venue's clock, ``received_time`` ours; both are always there."""
+
+from algotrendy_common.clock import Instant
+from algotrendy_common.enums import FeedState, Side, Timeframe
+from algotrendy_common.events.event import Event, Record
+from algotrendy_common.ids import Symbol, Venue
+from algotrendy_common.money import Amount, Price, Quantity
+
+
+class TradePrinted(Event):
+    """A trade on the venue's tape."""
+
+    venue: Venue
+    symbol: Symbol
+    trade_id: str
+    price: Price
+    quantity: Quantity
+    side: Side
+    """Of the taker."""
+
+
+class QuoteChanged(Event):
+    """Best bid and ask."""
+
+    venue: Venue
+    symbol: Symbol
+    bid: Price
+    bid_quantity: Amount
+    ask: Price
+    ask_quantity: Amount
+
+
+class BookLevel(Record):
+    price: Price
+    quantity: Quantity
+
+
+class BookSnapshotTaken(Event):
+    """The best levels of both sides, best first."""
+
+    venue: Venue
+    symbol: Symbol
+    sequence: int
+    bids: tuple[BookLevel, ...]
+    asks: tuple[BookLevel, ...]
+
+
+class BarUpdated(Event):
+    """A candle, once a change while it grows (``closed`` false) and once when it is final (``closed`` true)."""
+
+    venue: Venue
+    symbol: Symbol
+    timeframe: Timeframe
+    open_time: Instant
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Amount
+    """In the base asset."""
+    trade_count: int
+    closed: bool
+
+
+class FeedHealthChanged(Event):
+    """How well a venue's feed is, published on change and at least every few seconds."""
+
+    venue: Venue
+    state: FeedState
+    latency_ms: float | None
+    """From our reading of the socket to the event on the bus; median of the last minute."""
+    last_message_at: Instant | None
+    stale_symbols: tuple[Symbol, ...]
+    gaps: int
+    reconnects: int
+    replay: bool
+    """True where the venue plays recorded data."""

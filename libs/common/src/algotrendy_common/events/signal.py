@@ -1,0 +1,45 @@
+"""What strategies think and how they are."""
+
+from typing import Any
+
+from algotrendy_common.clock import Instant
+from algotrendy_common.enums import StrategyStatus, Timeframe
+from algotrendy_common.events.event import Event
+from algotrendy_common.ids import AccountId, StrategyId, Symbol, Venue
+from algotrendy_common.money import Amount, Price
+
+
+class SignalRaised(Event):
+    """A strategy changed its mind: it now wants ``target`` of its capital in the instrument (-1 to 1)."""
+
+    strategy: StrategyId
+    venue: Venue
+    symbol: Symbol
+    timeframe: Timeframe
+    account: AccountId
+    target: Amount
+    reason: str
+    price: Price
+    """The price that it saw."""
+
+
+class StrategyStateChanged(Event):
+    """A strategy as it stands; ``revision`` rises with each change."""
+
+    strategy: StrategyId
+    revision: int
+    name: str
+    strategy_kind: str
+    """Its key in the registry of strategies."""
+    venue: Venue
+    symbol: Symbol
+    timeframe: Timeframe
+    account: AccountId
+    status: StrategyStatus
+    status_detail: str
+    parameters: dict[str, Any]
+    position_quantity: Amount
+    realised_pnl: Amount
+    last_signal_time: Instant | None
+    last_signal_target: Amount | None
+    last_signal_reason: str | None

@@ -1,0 +1,1 @@
+"""Requests that want an answer now, one module an answering service. ``catalogue`` lists them all."""

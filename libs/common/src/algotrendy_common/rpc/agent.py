@@ -1,0 +1,57 @@
+"""Commands to strategies and questions about them."""
+
+from algotrendy_common.events.event import Record
+from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
+from algotrendy_common.ids import StrategyId
+from algotrendy_common.rpc.call import Call, Nothing
+
+
+class Strategies(Record):
+    strategies: tuple[StrategyStateChanged, ...]
+
+
+class StrategyCommanded(Record):
+    """``by`` is the user who asks. Stopping keeps positions; pausing keeps exits and blocks entries."""
+
+    strategy: StrategyId
+    by: str
+
+
+class StrategyChanged(Record):
+    strategy: StrategyStateChanged
+
+
+class SignalsAsked(Record):
+    limit: int = 100
+
+
+class Signals(Record):
+    """Newest first."""
+
+    signals: tuple[SignalRaised, ...]
+
+
+class RecallAsked(Record):
+    strategy: StrategyId
+    limit: int = 5
+
+
+class Situation(Record):
+    """An earlier signal; ``similarity`` compares the shape of the returns before it: 1 is the same, -1 the opposite."""
+
+    signal: SignalRaised
+    similarity: float
+
+
+class Recalled(Record):
+    """Situations like that of the strategy's newest signal, most similar first."""
+
+    situations: tuple[Situation, ...]
+
+
+STRATEGIES = Call("agent", "strategies", Nothing, Strategies, ("gateway",))
+START = Call("agent", "start", StrategyCommanded, StrategyChanged, ("gateway",))
+PAUSE = Call("agent", "pause", StrategyCommanded, StrategyChanged, ("gateway",))
+STOP = Call("agent", "stop", StrategyCommanded, StrategyChanged, ("gateway",))
+SIGNALS = Call("agent", "signals", SignalsAsked, Signals, ("gateway",))
+RECALL = Call("agent", "recall", RecallAsked, Recalled, ("gateway",))
