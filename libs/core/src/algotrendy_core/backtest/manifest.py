@@ -1,0 +1,49 @@
+"""What a run was made of, and the hash of what came out: enough to repeat it anywhere and see that it is the same.
+
+Invariant: equal manifests give equal result hashes. The hash covers fills, trades and equity, the kernels' output, and
+not the statistics, whose sums may differ in the last digit from one processor to another.
+"""
+
+import hashlib
+import inspect
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from algotrendy_core.strategies.interface import AnyStrategy
+
+_KERNEL_PARTS = ("kernels.py", "bars.py", "indicators", "strategies", "backtest")
+
+
+@cache
+def code_hash(strategy: AnyStrategy) -> str:
+    """SHA-256 of the sources that decide a run's outcome: this package's kernels and the strategy's own file."""
+    digest = hashlib.sha256()
+    package = resources.files("algotrendy_core")
+    for part in _KERNEL_PARTS:
+        found = package / part
+        sources = [found] if found.is_file() else sorted(found.iterdir(), key=lambda entry: entry.name)
+        for source in sources:
+            if source.name.endswith(".py"):
+                digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(_own_source(strategy).encode())
+    return digest.hexdigest()
+
+
+def _own_source(strategy: AnyStrategy) -> str:
+    module = inspect.getmodule(strategy.step)
+    return inspect.getsource(module) if module is not None else inspect.getsource(strategy.step)
+
+
+def content_hash(*arrays: Any) -> str:
+    """SHA-256 of numpy arrays' content, little-endian."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def canonical(manifest: dict[str, Any]) -> str:
+    """One spelling of a manifest, for comparing and hashing."""
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,40 @@
+"""Every strategy that comes with the platform, by name.
+
+Invariant: a name never changes its meaning; runs and saved states refer to it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from algotrendy_common.errors import Refused
+from pydantic import ValidationError
+
+from algotrendy_core.strategies.interface import AnyStrategy, Parameters
+from algotrendy_core.strategies.momentum import MOMENTUM
+from algotrendy_core.strategies.rsi_reversion import RSI_REVERSION
+from algotrendy_core.strategies.sma_cross import SMA_CROSS
+
+STRATEGIES: Mapping[str, AnyStrategy] = MappingProxyType(
+    {strategy.name: strategy for strategy in (SMA_CROSS, RSI_REVERSION, MOMENTUM)}
+)
+
+
+def strategy_named(name: str) -> AnyStrategy:
+    """Raises Refused where there is none."""
+    found = STRATEGIES.get(name)
+    if found is None:
+        raise Refused("strategy_unknown", f"there is no strategy {name!r}", known=", ".join(sorted(STRATEGIES)))
+    return found
+
+
+def parameters_of(strategy: AnyStrategy, values: Mapping[str, Any]) -> Parameters:
+    """The strategy's parameters from plain values, defaults filled in; raises Refused with every violation."""
+    try:
+        parameters: Parameters = strategy.parameters(**values)
+    except ValidationError as error:
+        problems = "; ".join(
+            ".".join(str(part) for part in problem["loc"]) + f": {problem['msg']}" for problem in error.errors()
+        )
+        raise Refused("parameters_invalid", problems, strategy=strategy.name) from error
+    return parameters
