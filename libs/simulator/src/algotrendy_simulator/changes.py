@@ -1,0 +1,21 @@
+"""What one operation changed, gathered so that it is journaled in one transaction."""
+
+from dataclasses import dataclass, field
+
+from algotrendy_simulator.accounts import Account
+from algotrendy_simulator.candles import TapeCandle
+from algotrendy_simulator.events import TapeTrade, VenueEvent
+from algotrendy_simulator.orders import Fill, Order
+
+
+@dataclass(slots=True)
+class Changes:
+    accounts: list[Account] = field(default_factory=list)
+    balances: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Account and asset; a set that keeps its order."""
+    orders: dict[int, Order] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    tape: list[TapeTrade] = field(default_factory=list)
+    candles: list[tuple[str, TapeCandle]] = field(default_factory=list)
+    """Symbol and closed minute."""
+    events: list[VenueEvent] = field(default_factory=list)

@@ -1,0 +1,74 @@
+"""A user's orders and fills on the simulated venue.
+
+Invariant: ``filled`` and ``quote_filled`` are the sums over the order's fills; ``reserved`` is what the order still
+holds locked and is zero once the order is closed.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from algotrendy_common.enums import Liquidity, OrderType, Side, TimeInForce
+from algotrendy_common.money import ZERO
+
+
+class VenueStatus(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def open(self) -> bool:
+        return self in (VenueStatus.NEW, VenueStatus.PARTIALLY_FILLED)
+
+
+@dataclass(slots=True)
+class Order:
+    order_id: int
+    account: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None
+    quote_quantity: Decimal | None
+    """What a market order was told to spend, where it was not told a quantity."""
+    reserved: Decimal
+    created_ms: int
+    updated_ms: int
+    filled: Decimal = ZERO
+    quote_filled: Decimal = ZERO
+    status: VenueStatus = VenueStatus.NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    trade_id: int
+    symbol: str
+    order_id: int
+    account: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    liquidity: Liquidity
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What an account asks for; ``quantity`` or, for a market order only, ``quote_quantity`` is given."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    quote_quantity: Decimal | None = None

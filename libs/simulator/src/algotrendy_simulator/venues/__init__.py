@@ -1,0 +1,1 @@
+"""Venues by the wire they speak, each over the one simulation."""

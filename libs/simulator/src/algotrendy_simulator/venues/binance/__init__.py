@@ -1,0 +1,1 @@
+"""Binance spot: REST, public streams and the user data stream of its WebSocket API."""
