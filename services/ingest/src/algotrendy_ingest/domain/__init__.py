@@ -1,0 +1,1 @@
+"""Pure decisions about market data: no clock, no I/O."""

@@ -1,0 +1,76 @@
+"""What an adapter hears from a venue, in the platform's own words.
+
+Invariant: numbers are exact, as the venue wrote them; every message carries the venue's time and ours.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from algotrendy_common.enums import Side
+
+
+class Stream(StrEnum):
+    """Kinds of subscription; each may have a socket of its own."""
+
+    TRADES = "trades"
+    QUOTES = "quotes"
+    BOOKS = "books"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a message was read: our wall clock, and a clock that only differences of mean anything (seconds)."""
+
+    time: datetime
+    monotonic_s: float
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTick:
+    symbol: str
+    trade_id: str
+    sequence: int | None
+    """Place on the venue's tape, rising by one; None where the venue does not number its trades."""
+    price: Decimal
+    quantity: Decimal
+    side: Side
+    """Of the taker."""
+    event_time: datetime
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteTick:
+    symbol: str
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+    event_time: datetime
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class BookTick:
+    symbol: str
+    sequence: int
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    """Price and quantity, best first."""
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    event_time: datetime
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """A subscription ended; it is being taken up again."""
+
+    stream: Stream
+    reason: str
+
+
+type Message = TradeTick | QuoteTick | BookTick | StreamLost
+"""What a feed delivers."""

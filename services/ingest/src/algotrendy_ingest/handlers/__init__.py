@@ -1,0 +1,1 @@
+"""What ingest does with a message, a batch, a question; one file each."""

@@ -1,0 +1,120 @@
+"""Answers about market data.
+
+Invariant: the newest candle is always there. QuestDB shows a row a moment after it is written, so what memory has is
+laid over what the store has; the store is asked only for what memory no longer holds.
+"""
+
+from datetime import datetime, timedelta
+
+from algotrendy_common.enums import Timeframe
+from algotrendy_common.errors import Refused, Retryable
+from algotrendy_common.rpc.call import Nothing
+from algotrendy_common.rpc.ingest import (
+    Candle,
+    Candles,
+    CandlesAsked,
+    Feeds,
+    Instruments,
+    QuoteRow,
+    Quotes,
+)
+from algotrendy_core.bars import interval_start
+
+from algotrendy_ingest.domain.history import folded, joined
+from algotrendy_ingest.domain.market import Market
+from algotrendy_ingest.domain.series import TIMEFRAMES
+from algotrendy_ingest.handlers.announcer import Announcer
+from algotrendy_ingest.handlers.past import Past
+from algotrendy_ingest.ports import History
+
+_MOST = 1000
+
+
+class Questions:
+    def __init__(
+        self,
+        venue: str,
+        markets: dict[str, Market],
+        store: History,
+        past: Past,
+        announcer: Announcer,
+    ) -> None:
+        self._venue = venue
+        self._markets = markets
+        self._store = store
+        self._past = past
+        self._announcer = announcer
+
+    async def candles(self, asked: CandlesAsked) -> Candles:
+        market = self._markets.get(asked.symbol)
+        if asked.venue != self._venue or market is None:
+            raise Refused("unknown_instrument", f"{asked.symbol} at {asked.venue} is not followed")
+        if not 1 <= asked.limit <= _MOST:
+            raise Refused("bad_limit", f"between 1 and {_MOST} candles can be asked for, not {asked.limit}")
+        if asked.start is not None and asked.end is not None and asked.start >= asked.end:
+            raise Refused("bad_range", "the range ends before it starts")
+        if asked.timeframe in TIMEFRAMES:
+            found = await self._kept(market, asked, asked.limit + 1)
+        else:
+            found = await self._longer(market, asked)
+        if asked.start is None:
+            return Candles(candles=tuple(found[-asked.limit :]), more=False)
+        return Candles(candles=tuple(found[: asked.limit]), more=len(found) > asked.limit)
+
+    async def instruments(self, asked: Nothing) -> Instruments:
+        if self._past.instruments is None:
+            raise Retryable(f"{self._venue} has not told its instruments yet")
+        return Instruments(instruments=self._past.instruments)
+
+    async def quotes(self, asked: Nothing) -> Quotes:
+        return Quotes(
+            quotes=tuple(
+                QuoteRow(quote=market.quote, last=market.last)
+                for market in self._markets.values()
+                if market.quote is not None
+            )
+        )
+
+    async def feeds(self, asked: Nothing) -> Feeds:
+        return Feeds(feeds=(self._announcer.health_event(),))
+
+    async def _kept(self, market: Market, asked: CandlesAsked, limit: int) -> list[Candle]:
+        """At least ``limit`` candles of a timeframe that is kept, where there are so many."""
+        tail = market.series.closed(asked.timeframe)
+        growing = market.series.growing(asked.timeframe)
+        begins = tail[0].open_time if tail else None
+        if asked.start is None:
+            covered = sum(asked.end is None or bar.open_time < asked.end for bar in tail) >= limit
+        else:
+            covered = begins is not None and begins <= asked.start
+        stored: list[Candle] = []
+        if not covered:
+            end = min((time for time in (asked.end, begins) if time is not None), default=None)
+            stored = await self._store.candles(self._venue, asked.symbol, asked.timeframe, asked.start, end, limit)
+        return [
+            candle
+            for candle in joined(stored, tail, growing)
+            if (asked.start is None or candle.open_time >= asked.start)
+            and (asked.end is None or candle.open_time < asked.end)
+        ]
+
+    async def _longer(self, market: Market, asked: CandlesAsked) -> list[Candle]:
+        """Candles longer than those kept, folded out of the longest that are."""
+        part = TIMEFRAMES[-1]
+        parts = asked.timeframe.seconds // part.seconds
+        limit = (asked.limit + 1) * parts
+        start = asked.start and _next_opening(asked.start, asked.timeframe)
+        # Of the candle that opens last before the end all parts are needed, though they open after it.
+        end = asked.end and _next_opening(asked.end, asked.timeframe)
+        pieces = await self._kept(
+            market, asked.model_copy(update={"timeframe": part, "start": start, "end": end}), limit
+        )
+        whole = folded(pieces, part, asked.timeframe)
+        # Without a start the oldest may lack its first parts.
+        return whole if start is not None else whole[-asked.limit :]
+
+
+def _next_opening(time: datetime, timeframe: Timeframe) -> datetime:
+    """The first candle's opening that is not before ``time``."""
+    opening = interval_start(time, timeframe)
+    return opening if opening == time else opening + timedelta(seconds=timeframe.seconds)

@@ -1,0 +1,35 @@
+"""What ingest is told: which instruments of which venue, where history is kept, and how long silence may last."""
+
+from datetime import timedelta
+
+from algotrendy_common.ids import Symbol
+from algotrendy_common.settings import ServiceSettings
+from pydantic import Field, SecretStr
+
+
+class IngestSettings(ServiceSettings):
+    symbols: tuple[Symbol, ...] = Field(("BTC-USDT", "LTC-USDT"), min_length=1)
+    binance_http_url: str = Field("https://api.binance.com", pattern="^https?://")
+    binance_ws_url: str = Field("wss://stream.binance.com:9443", pattern="^wss?://")
+    questdb_url: SecretStr = SecretStr("http://127.0.0.1:9000")
+    """HTTP, with user and password where the server wants them."""
+    replay: bool = False
+    """True where the venue plays recorded data; every reading of the feed's health says so."""
+    history_candles: int = Field(1000, ge=1, le=100_000)
+    """How many closed candles of each timeframe are there from the start, back-filled where missing."""
+    quiet_after: timedelta = timedelta(seconds=3)
+    """All is well, but nothing is said."""
+    stale_after: timedelta = timedelta(seconds=10)
+    """Prices this old are not to be traded on."""
+    mute_after: timedelta = timedelta(seconds=15)
+    """A connected socket that says nothing for so long is given up and opened anew."""
+    mute_trades_after: timedelta = timedelta(seconds=60)
+    """The same for the socket that carries only trades."""
+    quiet_close_after: timedelta = timedelta(seconds=2)
+    """A candle whose minute is over by the venue's clock waits so long for a last trade."""
+    overdue_after: timedelta = timedelta(seconds=45)
+    """A trade or candle that the bus has not brought to the recorder by then is written without it. Longer than the bus
+    takes to deliver an unacknowledged batch again."""
+    book_interval: timedelta = timedelta(milliseconds=500)
+    growth_interval: timedelta = timedelta(milliseconds=200)
+    """How often a growing candle is published at most."""

@@ -1,0 +1,148 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from algotrendy_common.clock import ManualClock
+from algotrendy_common.enums import Side, Timeframe
+from algotrendy_common.events.event import EventFactory
+from algotrendy_common.events.market import BarUpdated, QuoteChanged, TradePrinted
+from algotrendy_ingest.errors import StoreAway
+from algotrendy_ingest.handlers.recorder import Recorder
+from algotrendy_ingest.store import QuestStore
+
+NOON = datetime(2022, 12, 13, 12, tzinfo=UTC)
+CLOCK = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+EVENTS = EventFactory("ingest", CLOCK)
+
+
+@pytest.fixture
+async def store(servers, quest):
+    store = QuestStore(servers.addresses.questdb_url)
+    yield store
+    await store.close()
+
+
+def trade(trade_id: str, price: str = "17000.01", time: datetime = NOON) -> TradePrinted:
+    return EVENTS.make(
+        TradePrinted, event_time=time, venue="binance", symbol="BTC-USDT", trade_id=trade_id,
+        price=price, quantity="0.00000001", side=Side.BUY,
+    )  # fmt: skip
+
+
+def bar(minute: int, close: str = "100", *, closed: bool = True) -> BarUpdated:
+    return EVENTS.make(
+        BarUpdated, event_time=NOON, venue="binance", symbol="BTC-USDT", timeframe=Timeframe.M1,
+        open_time=NOON + timedelta(minutes=minute), open="100", high="101", low="99", close=close, volume="1.5",
+        trade_count=3, closed=closed,
+    )  # fmt: skip
+
+
+def quote() -> QuoteChanged:
+    return EVENTS.make(
+        QuoteChanged, event_time=NOON, venue="binance", symbol="BTC-USDT", bid="1", bid_quantity="2", ask="3",
+        ask_quantity="0",
+    )  # fmt: skip
+
+
+async def test_tables_can_be_made_again_and_again(store, quest):
+    await store.migrate()
+    await store.migrate()
+    tables = {row[0] for row in await quest.rows("SELECT table_name FROM tables() WHERE dedup")}
+    assert {"trade", "quote", "bar"} <= tables
+
+
+async def test_a_batch_written_twice_is_there_once(store, quest, until):
+    batch = [trade("1"), trade("2"), trade("3")]
+    quotes = [quote(), quote()]
+    for _ in range(2):
+        await store.write_trades(batch)
+        await store.write_quotes(quotes)
+
+    async def settled():
+        rows = await quest.rows("SELECT name FROM wal_tables() WHERE writerTxn = sequencerTxn AND sequencerTxn = 2")
+        return {"trade", "quote"} <= {row[0] for row in rows}
+
+    await until(settled)
+    assert await quest.rows("SELECT count() FROM trade") == [[3]], "trades of one microsecond must all be kept"
+    assert await quest.rows("SELECT count() FROM quote") == [[2]]
+
+
+async def test_numbers_come_back_to_the_last_digit(store, quest, until):
+    await store.write_trades([trade("1", price="17000.000000000000000001")])
+    [[price, quantity, received]] = await until(lambda: quest.try_rows("SELECT price, quantity, received FROM trade"))
+    assert (Decimal(price), Decimal(quantity)) == (Decimal("17000.000000000000000001"), Decimal("0.00000001"))
+    assert datetime.fromisoformat(received) == CLOCK.now()
+
+
+async def test_candles_are_read_from_a_start_or_as_the_newest(store, until):
+    await store.write_bars("binance", "BTC-USDT", [bar(number, str(100 + number)) for number in range(10)])
+
+    async def read(start=None, end=None, limit=100):
+        candles = await store.candles("binance", "BTC-USDT", Timeframe.M1, start, end, limit)
+        return [int(candle.close) - 100 for candle in candles]
+
+    def at(minute):
+        return NOON + timedelta(minutes=minute)
+
+    await until(lambda: _equals(read(), list(range(10))))
+    assert await read(limit=3) == [7, 8, 9]
+    assert await read(end=at(5), limit=2) == [3, 4]
+    assert await read(start=at(2), limit=3) == [2, 3, 4]
+    assert await read(start=at(8), end=at(9)) == [8]
+    assert await store.open_times("binance", "BTC-USDT", Timeframe.M1, at(8), at(20)) == {at(8), at(9)}
+    assert await store.candles("binance", "LTC-USDT", Timeframe.M1, None, None, 5) == []
+
+
+async def test_the_newest_trade_of_each_symbol_is_known(store, until):
+    await store.write_trades([trade("7"), trade("9", time=NOON + timedelta(seconds=1))])
+    await until(lambda: _equals(store.newest_trade_ids("binance"), {"BTC-USDT": "9"}))
+    assert await store.newest_trade_ids("kraken") == {}
+
+
+async def test_a_store_that_is_not_there_is_away_and_says_so():
+    store = QuestStore("http://127.0.0.1:9")
+    try:
+        with pytest.raises(StoreAway):
+            await store.write_trades([trade("1")])
+        with pytest.raises(StoreAway):
+            await store.newest_trade_ids("binance")
+        assert "does not answer" in (await store.problem() or "")
+    finally:
+        await store.close()
+
+
+async def test_growing_candles_are_not_recorded(store, quest, until):
+    recorder = Recorder(store, CLOCK, overdue_after=timedelta(seconds=30))
+    await recorder.bars([bar(0, "1", closed=False), bar(0, "2"), bar(1, "3", closed=False)])
+    assert await until(lambda: quest.try_rows("SELECT ts, close FROM bar")) == [
+        ["2022-12-13T12:00:00.000000Z", "2.000000000000000000"]
+    ]
+
+
+async def test_what_the_bus_lost_is_written_out_of_the_ledger(store, quest, until):
+    recorder = Recorder(store, CLOCK, overdue_after=timedelta(seconds=30))
+    for event in (trade("1"), trade("2"), bar(0)):
+        recorder.owe(event)
+    await recorder.trades([trade("1")])
+    assert recorder.owed == 2
+    await recorder.write_overdue()
+    assert recorder.owed == 2, "it is not overdue yet"
+    CLOCK.advance(timedelta(minutes=1))
+    await recorder.write_overdue()
+    assert recorder.owed == 0
+    await until(lambda: _equals(quest.rows("SELECT count() FROM trade"), [[2]]))
+    await until(lambda: _equals(quest.rows("SELECT count() FROM bar"), [[1]]))
+
+
+async def test_a_ledger_whose_store_is_away_keeps_what_is_owed(quest):
+    store = QuestStore("http://127.0.0.1:9")
+    recorder = Recorder(store, CLOCK, overdue_after=timedelta(seconds=30))
+    recorder.owe(trade("1"))
+    CLOCK.advance(timedelta(minutes=1))
+    await recorder.write_overdue()
+    assert recorder.owed == 1
+    await store.close()
+
+
+async def _equals(answer, wanted):
+    return await answer == wanted
