@@ -1,0 +1,10 @@
+DROP TABLE accounts;
+DROP TABLE watermarks;
+DROP TABLE entries;
+DROP TABLE holdings;
+DROP TABLE positions;
+DROP TABLE fills;
+DROP TABLE early_cancels;
+DROP TABLE searches;
+DROP TABLE order_steps;
+DROP TABLE orders;

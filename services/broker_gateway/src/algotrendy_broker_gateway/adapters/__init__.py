@@ -1,0 +1,1 @@
+"""Venues as they really are, one file each."""

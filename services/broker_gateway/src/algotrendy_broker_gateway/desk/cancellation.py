@@ -1,0 +1,109 @@
+"""Working orders gone: asked for by somebody, or all of them by a halt.
+
+Invariant: a cancellation only asks; what became of the order is what the venue then reports. Asking twice is harmless.
+"""
+
+import asyncio
+
+from algotrendy_common.database import Database
+from algotrendy_common.enums import OrderStatus
+from algotrendy_common.events.order import OrderCancelRequested
+from algotrendy_common.telemetry import log
+from algotrendy_core.order_states import CancelledAtVenue
+
+from algotrendy_broker_gateway.desk.books import Books
+from algotrendy_broker_gateway.desk.persistence import until_stored
+from algotrendy_broker_gateway.desk.reports import Reports
+from algotrendy_broker_gateway.domain.order_record import OrderRecord
+from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
+from algotrendy_broker_gateway.ports import Venue
+from algotrendy_broker_gateway.store.accounts import AccountStore
+from algotrendy_broker_gateway.store.orders import OrderStore
+
+CONSUMER = "broker_gateway-order-cancel-requested"
+_ATTEMPT_DELAYS_S = (0.2, 0.5, 1.0, 2.0)
+
+
+class Cancellation:
+    """One account's."""
+
+    def __init__(
+        self,
+        database: Database,
+        orders: OrderStore,
+        accounts: AccountStore,
+        books: Books,
+        reports: Reports,
+        venue: Venue,
+    ) -> None:
+        self._database = database
+        self._orders = orders
+        self._accounts = accounts
+        self._books = books
+        self._reports = reports
+        self._venue = venue
+        self._log = log("cancellation")
+        self._underway: dict[str, asyncio.Task[None]] = {}
+
+    async def requested(self, event: OrderCancelRequested) -> None:
+        async with self._database.transaction() as tx:
+            if not await tx.first_delivery(event, CONSUMER):
+                return
+            await self._accounts.lock(tx)
+            order = await self._orders.by_id(tx, event.order_id)
+            if order is None:
+                await self._orders.cancel_early(tx, event)
+                return
+            if order.status is OrderStatus.APPROVED:
+                reason = CancelledAtVenue(None, f"cancelled: {event.requested_by}: {event.reason}")
+                await self._books.tell_within(tx, order.order_id, reason)
+                return
+            if order.status.terminal:
+                return
+            await self._orders.want_cancelled(tx, order.order_id)
+        if order.working:
+            self.start(order)
+
+    async def all_working(self) -> None:
+        """Want every live order gone, and ask for those that are working; the others are asked for when they appear."""
+        for order in await self._orders.live():
+            if order.status is OrderStatus.APPROVED:
+                continue
+            if not order.cancel_requested:
+                await until_stored(lambda order_id=order.order_id: self._want(order_id))  # type: ignore[misc]
+            if order.working:
+                self.start(order)
+
+    async def _want(self, order_id: str) -> None:
+        async with self._database.transaction() as tx:
+            await self._orders.want_cancelled(tx, order_id)
+
+    def start(self, order: OrderRecord) -> None:
+        """Ask the venue, unless that is under way."""
+        if order.order_id not in self._underway:
+            task = asyncio.create_task(self._cancel(order))
+            self._underway[order.order_id] = task
+            task.add_done_callback(lambda _: self._underway.pop(order.order_id, None))
+
+    async def drain(self, patience_s: float) -> None:
+        if self._underway:
+            await asyncio.wait(tuple(self._underway.values()), timeout=patience_s)
+
+    async def _cancel(self, order: OrderRecord) -> None:
+        symbol, client_id = order.terms.symbol, order.venue_client_id
+        for delay_s in (*_ATTEMPT_DELAYS_S, None):
+            try:
+                report = await self._venue.cancel(symbol, client_id)
+                if report is None:  # nothing works under this id any more: the venue says what became of it
+                    report = await self._venue.order(symbol, client_id)
+                if report is not None:
+                    await self._reports.take(report)
+                return
+            except VenueRefused as refused:
+                self._log.error("cancellation refused", order_id=order.order_id, error=str(refused))
+                return
+            except (OutcomeUnknown, VenueUnreachable) as error:
+                self._log.warning("cancellation unanswered", order_id=order.order_id, error=str(error))
+                if delay_s is not None:
+                    await asyncio.sleep(delay_s)
+        # The next comparison finds the order still working and its cancellation still wanted.

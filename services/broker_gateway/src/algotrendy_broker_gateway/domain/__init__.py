@@ -1,0 +1,1 @@
+"""Pure decisions about orders, approvals and books: values in, values out."""

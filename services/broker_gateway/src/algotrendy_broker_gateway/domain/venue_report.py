@@ -1,0 +1,63 @@
+"""What a venue says about an order, whichever way it said it: an answer, a stream message or a query.
+
+Invariant: a report holds only what the venue said; ``steps_of`` turns it into the order machine's own reports, so
+that every way in leads through one door.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from algotrendy_common.enums import OrderType, Side, TimeInForce
+from algotrendy_core.fills import Fill
+from algotrendy_core.order_states import AcceptedByVenue, CancelledAtVenue, FilledAtVenue, RejectedByVenue, Report
+
+
+class Standing(StrEnum):
+    """An order's standing at the venue."""
+
+    WORKING = "working"
+    DONE = "done"
+    """Traded in full."""
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue has it; ``client_id`` is what the venue shows, which only for our orders is our id."""
+
+    venue_order_id: str
+    client_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None
+    executed_quantity: Decimal
+    standing: Standing
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VenueReport:
+    """An order and those of its fills that came with it; not necessarily all of them."""
+
+    order: VenueOrder
+    fills: tuple[Fill, ...] = ()
+
+
+def steps_of(report: VenueReport) -> tuple[Report, ...]:
+    """What the order machine is told: accepted first, then what traded, then how it ended."""
+    order = report.order
+    if order.standing is Standing.REJECTED:
+        return (RejectedByVenue("venue_rejected", order.reason or "rejected by the venue"),)
+    steps: list[Report] = [AcceptedByVenue(order.venue_order_id)]
+    steps += [FilledAtVenue(fill) for fill in report.fills]
+    if order.standing is Standing.CANCELLED:
+        steps.append(CancelledAtVenue(order.venue_order_id, order.reason or "cancelled"))
+    return tuple(steps)

@@ -1,0 +1,112 @@
+"""An account beside its orders: balances, what it should hold, watermarks, the newest comparison, a stop from within.
+
+Invariant: an asset's opening is recorded once; what is held changes only by fills and by entries written here.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from algotrendy_common.database import Database, Transaction
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged
+
+
+class AccountStore:
+    def __init__(self, database: Database, account: str, venue: str) -> None:
+        self._database = database
+        self._account = account
+        self._venue = venue
+
+    async def make(self) -> None:
+        """The account's row; harmless where it is there."""
+        async with self._database.transaction() as tx:
+            await tx.execute("INSERT INTO accounts (account) VALUES ($1) ON CONFLICT DO NOTHING", self._account)
+
+    async def lock(self, tx: Transaction) -> None:
+        """Until the transaction ends nobody else changes this account's books."""
+        await tx.execute("SELECT FROM accounts WHERE account = $1 FOR UPDATE", self._account)
+
+    async def stopped(self) -> str | None:
+        """Why the account was stopped from within; None where it was not."""
+        async with self._database.reading() as tx:
+            found: str | None = await tx.fetch_value("SELECT stopped FROM accounts WHERE account = $1", self._account)
+        return found
+
+    async def stop(self, reason: str) -> None:
+        """Stays over restarts, until a person clears it."""
+        async with self._database.transaction() as tx:
+            await tx.execute("UPDATE accounts SET stopped = $2 WHERE account = $1", self._account, reason)
+
+    # -- balances and holdings ---------------------------------------------------------------------------------
+
+    async def opened(self, tx: Transaction) -> bool:
+        return bool(await tx.fetch_value("SELECT opened_at FROM accounts WHERE account = $1", self._account))
+
+    async def open(self, tx: Transaction, quantities: Mapping[str, Decimal], now: datetime) -> None:
+        """What was there before the first fill that we count."""
+        await self.enter(tx, "opening", quantities, now)
+        await tx.execute("UPDATE accounts SET opened_at = $2 WHERE account = $1", self._account, now)
+
+    async def enter(self, tx: Transaction, kind: str, quantities: Mapping[str, Decimal], now: datetime) -> None:
+        """Entries of a kind (``opening`` or ``transfer``), added to the holdings."""
+        for asset, quantity in sorted(quantities.items()):
+            await tx.execute(
+                "INSERT INTO entries (account, asset, quantity, kind, recorded_at) VALUES ($1, $2, $3, $4, $5)",
+                self._account,
+                asset,
+                quantity,
+                kind,
+                now,
+            )
+            await tx.execute(
+                "INSERT INTO holdings (account, asset, quantity) VALUES ($1, $2, $3)"
+                " ON CONFLICT (account, asset) DO UPDATE SET quantity = holdings.quantity + excluded.quantity",
+                self._account,
+                asset,
+                quantity,
+            )
+
+    async def holdings(self, tx: Transaction) -> dict[str, Decimal]:
+        rows = await tx.fetch("SELECT asset, quantity FROM holdings WHERE account = $1", self._account)
+        return {row["asset"]: row["quantity"] for row in rows}
+
+    async def holdings_now(self) -> dict[str, Decimal]:
+        async with self._database.reading() as tx:
+            return await self.holdings(tx)
+
+    async def balance(self, tx: Transaction) -> BalanceChanged | None:
+        document = await tx.fetch_value("SELECT balance FROM accounts WHERE account = $1", self._account)
+        return BalanceChanged.from_json(document) if document else None
+
+    async def save_balance(self, tx: Transaction, told: BalanceChanged) -> None:
+        await tx.execute("UPDATE accounts SET balance = $2 WHERE account = $1", self._account, told.to_json().decode())
+
+    async def save_reconciled(self, tx: Transaction, told: AccountReconciled) -> None:
+        await tx.execute(
+            "UPDATE accounts SET reconciled = $2 WHERE account = $1", self._account, told.to_json().decode()
+        )
+
+    # -- watermarks --------------------------------------------------------------------------------------------
+
+    async def watermark(self, symbol: str) -> int | None:
+        """The last trade up to which the venue's list was read without a hole; None before the first reading."""
+        async with self._database.reading() as tx:
+            found: int | None = await tx.fetch_value(
+                "SELECT trade_id FROM watermarks WHERE account = $1 AND venue = $2 AND symbol = $3",
+                self._account,
+                self._venue,
+                symbol,
+            )
+        return found
+
+    async def raise_watermark(self, symbol: str, trade_id: int) -> None:
+        async with self._database.transaction() as tx:
+            await tx.execute(
+                "INSERT INTO watermarks (account, venue, symbol, trade_id) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT (account, venue, symbol) DO UPDATE"
+                " SET trade_id = greatest(watermarks.trade_id, excluded.trade_id)",
+                self._account,
+                self._venue,
+                symbol,
+                trade_id,
+            )

@@ -1,0 +1,119 @@
+"""Fills, and what follows from them: positions, attribution to strategies, and what the account should hold.
+
+Invariant: all three change in the transaction that counts the fill, and only there. Whoever writes holds the account's
+row lock (``AccountStore.lock``), so that two fills of one symbol never work from the same old position.
+"""
+
+from decimal import Decimal
+
+from algotrendy_common.database import Transaction
+from algotrendy_common.errors import InvariantBroken
+from algotrendy_common.events.account import PositionChanged
+from algotrendy_common.events.order import OrderFilled
+from algotrendy_core.fills import Fill
+from algotrendy_core.positions import Position, apply_fill
+
+from algotrendy_broker_gateway.domain.balances import movements
+
+WHOLE_ACCOUNT = ""
+"""In place of a strategy: the account's own position."""
+
+
+class FillStore:
+    def __init__(self, account: str) -> None:
+        self._account = account
+
+    async def count(self, tx: Transaction, fill: Fill, told: OrderFilled) -> None:
+        """Raises InvariantBroken where the fill is there already: its order should have known."""
+        status = await tx.execute(
+            "INSERT INTO fills (venue, account, symbol, trade_id, order_id, event_time, document)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            fill.venue,
+            self._account,
+            fill.symbol,
+            fill.trade_id,
+            told.order_id,
+            fill.event_time,
+            told.to_json().decode(),
+        )
+        if not status.endswith(" 1"):
+            raise InvariantBroken("a fill belongs to two orders", trade_id=fill.trade_id, order_id=told.order_id)
+
+    async def move(
+        self, tx: Transaction, fill: Fill, strategy: str | None, base: str, quote: str
+    ) -> tuple[Position, int, tuple[str, ...]]:
+        """Apply a fill to the account's and the strategy's position and to the holdings.
+
+        Returns the account's position, its revision, and the strategies that hold part of it.
+        """
+        whole = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
+        if strategy:
+            await self._move(tx, fill, strategy, base, quote)
+        for asset, quantity in sorted(movements(fill, base, quote).items()):
+            await tx.execute(
+                "INSERT INTO holdings (account, asset, quantity) VALUES ($1, $2, $3)"
+                " ON CONFLICT (account, asset) DO UPDATE SET quantity = holdings.quantity + excluded.quantity",
+                self._account,
+                asset,
+                quantity,
+            )
+        rows = await tx.fetch(
+            "SELECT strategy FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3"
+            " AND strategy <> '' AND quantity <> 0 ORDER BY strategy",
+            self._account,
+            fill.venue,
+            fill.symbol,
+        )
+        return *whole, tuple(row["strategy"] for row in rows)
+
+    async def _move(self, tx: Transaction, fill: Fill, strategy: str, base: str, quote: str) -> tuple[Position, int]:
+        row = await tx.fetch_row(
+            "SELECT * FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
+            self._account,
+            fill.venue,
+            fill.symbol,
+            strategy,
+        )
+        before = Position(fill.venue, fill.symbol, base, quote)
+        if row is not None:
+            before = Position(
+                fill.venue,
+                fill.symbol,
+                base,
+                quote,
+                row["quantity"],
+                row["cost"],
+                row["realised_pnl"],
+                row["fees"],
+                tuple((currency, Decimal(amount)) for currency, amount in row["unpriced_fees"]),
+            )
+        after = apply_fill(before, fill)
+        revision = (row["revision"] if row else 0) + 1
+        await tx.execute(
+            "INSERT INTO positions (account, venue, symbol, strategy, quantity, cost, realised_pnl, fees,"
+            " unpriced_fees, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+            " ON CONFLICT (account, venue, symbol, strategy) DO UPDATE SET quantity = excluded.quantity,"
+            " cost = excluded.cost, realised_pnl = excluded.realised_pnl, fees = excluded.fees,"
+            " unpriced_fees = excluded.unpriced_fees, revision = excluded.revision",
+            self._account,
+            fill.venue,
+            fill.symbol,
+            strategy,
+            after.quantity,
+            after.cost,
+            after.realised_pnl,
+            after.fees,
+            [[currency, str(amount)] for currency, amount in after.unpriced_fees],
+            revision,
+        )
+        return after, revision
+
+    async def remember(self, tx: Transaction, told: PositionChanged) -> None:
+        await tx.execute(
+            "UPDATE positions SET document = $5 WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
+            self._account,
+            told.venue,
+            told.symbol,
+            WHOLE_ACCOUNT,
+            told.to_json().decode(),
+        )
