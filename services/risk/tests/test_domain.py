@@ -1,0 +1,289 @@
+"""Books, reservations, valuation, days and the assessment, without a server."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from algotrendy_common.enums import FeedState, OrderStatus
+from algotrendy_common.events.account import AccountReconciled, AssetBalance, BalanceChanged, PositionChanged
+from algotrendy_common.events.order import OrderFilled, OrderOrigin, OrderTerms, OrderUpdated
+from algotrendy_common.events.risk import TradingState
+from algotrendy_common.ids import client_order_id, new_id
+from algotrendy_core.limits import Violated
+from algotrendy_risk.domain.assessment import Approval, assess
+from algotrendy_risk.domain.book import Halt
+from algotrendy_risk.domain.day import alarms, anchor, resumed, turn
+from algotrendy_risk.domain.market import MarketView
+from algotrendy_risk.domain.reservations import Reservation
+from algotrendy_risk.domain.valuation import limit_uses, value
+from algotrendy_risk.settings import PAPER_LIMITS
+
+ZERO = Decimal(0)
+
+
+def terms(**changes) -> OrderTerms:
+    values = {
+        "order_id": new_id(), "account": "paper-1", "venue": "binance", "symbol": "BTC-USDT", "side": "buy",
+        "type": "market", "quantity": Decimal("0.5"),
+    }  # fmt: skip
+    return OrderTerms(**(values | changes))
+
+
+def judged(order, book, market, now, **changes):
+    values = {
+        "book": book, "market": market, "proposed_at": now, "now": now, "approval_lifetime": timedelta(seconds=10),
+    }  # fmt: skip
+    return assess(order, **(values | changes))
+
+
+def code(verdict) -> str:
+    assert isinstance(verdict, Violated), verdict
+    return verdict.code
+
+
+def update(events, order, status, revision, filled="0") -> OrderUpdated:
+    now = events.make(AccountReconciled, **RECONCILED).received_time
+    return events.make(
+        OrderUpdated, revision=revision, terms=order, origin=OrderOrigin(source="trader"),
+        client_order_id=client_order_id(order.order_id), venue_order_id="1", status=status,
+        filled_quantity=Decimal(filled), average_price=None, fee=ZERO, fee_currency=None, reason_code=None,
+        reason_message=None, created_at=now, submitted_at=now,
+    )  # fmt: skip
+
+
+def fill(events, order, quantity, price="20000", fee="0", fee_currency="USDT") -> OrderFilled:
+    return events.make(
+        OrderFilled, order_id=order.order_id, client_order_id=client_order_id(order.order_id), account=order.account,
+        venue=order.venue, symbol=order.symbol, trade_id=new_id(), side=order.side, price=Decimal(price),
+        quantity=Decimal(quantity), fee=Decimal(fee), fee_currency=fee_currency, liquidity="taker", strategy=None,
+    )  # fmt: skip
+
+
+def position(events, quantity, revision=1, price="20000") -> PositionChanged:
+    return events.make(
+        PositionChanged, account="paper-1", venue="binance", symbol="BTC-USDT", revision=revision,
+        quantity=Decimal(quantity), average_price=Decimal(price), realised_pnl=ZERO, fees=ZERO, strategies=(),
+    )  # fmt: skip
+
+
+def balance(events, total) -> BalanceChanged:
+    row = AssetBalance(asset="USDT", total=Decimal(total), available=Decimal(total), reserved=ZERO)
+    return events.make(BalanceChanged, account="paper-1", venue="binance", balances=(row,))
+
+
+RECONCILED = {
+    "account": "paper-1", "venue": "binance", "ok": True, "cause": "start", "orders_checked": 0, "fills_adopted": 0,
+    "differences": (), "duration_ms": 1.0, "checked_at": "2026-01-01T00:00:00Z",
+}  # fmt: skip
+
+
+# ── reservations ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "reported", "seen", "outstanding"),
+    [
+        (OrderStatus.APPROVED, "0", "0", "0.5"),
+        (OrderStatus.OUTCOME_UNKNOWN, "0", "0", "0.5"),
+        (OrderStatus.LOST, "0", "0.2", "0.3"),
+        (OrderStatus.PARTIALLY_FILLED, "0.2", "0", "0.5"),
+        (OrderStatus.PARTIALLY_FILLED, "0.2", "0.2", "0.3"),
+        (OrderStatus.FILLED, "0.5", "0.2", "0.3"),
+        (OrderStatus.FILLED, "0.5", "0.5", "0"),
+        (OrderStatus.CANCELLED, "0.2", "0", "0.2"),
+        (OrderStatus.CANCELLED, "0.2", "0.2", "0"),
+        (OrderStatus.REJECTED, "0", "0", "0"),
+    ],
+)
+def test_a_quantity_is_reserved_until_it_is_in_the_ledger_or_cannot_trade(status, reported, seen, outstanding, making):
+    row = Reservation(
+        terms(), Decimal(20_000), Decimal("0.001"), making.NOW, None, status, 1, Decimal(seen), Decimal(reported)
+    )
+    assert row.outstanding == Decimal(outstanding)
+    assert row.open is (not status.terminal or row.outstanding > 0)
+
+
+def test_an_older_update_changes_nothing(book, events, making):
+    order = terms()
+    known = Reservation(
+        order, Decimal(20_000), ZERO, making.NOW, None, OrderStatus.FILLED, 7, Decimal("0.5"), Decimal("0.5")
+    )
+    after, row = book.with_update(update(events, order, OrderStatus.OPEN, 3), known, None, ZERO)
+    assert after is book
+    assert row is known
+
+
+def test_an_order_from_outside_is_adopted_and_one_nobody_can_value_hides_the_exposure(book, market, events):
+    limit_order = terms(type="limit", limit_price=Decimal(19_000))
+    adopted, _ = book.with_update(update(events, limit_order, OrderStatus.OPEN, 2), None, None, ZERO)
+    assert value(adopted, market).gross == Decimal("0.5") * 20_000
+    market_order = terms(symbol="XRP-USDT")
+    unknown, _ = book.with_update(update(events, market_order, OrderStatus.OPEN, 2), None, None, ZERO)
+    worth = value(unknown, market)
+    assert (worth.gross, worth.available_cash) == (None, None)
+
+
+# ── two witnesses ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_between_a_fill_and_its_position_event_the_worse_of_the_two_counts(book, market, events, making):
+    order = terms(quantity=Decimal(1))
+    filled, _ = book.with_fill(fill(events, order, "1"), None, making.NOW)
+    assert value(filled, market).equity == Decimal(100_000)
+    assert value(filled, market).available_cash == Decimal(80_000)
+    assert value(filled, market).held == Decimal(20_000)
+    seller = terms(side="sell", quantity=Decimal(1))
+    assert code(judged(seller, filled, market, making.NOW)) == "short_not_allowed"
+    told = filled.with_position(position(events, "1"), making.NOW)
+    assert isinstance(judged(seller, told, market, making.NOW), Approval)
+
+
+def test_a_fee_in_the_base_asset_leaves_less_to_sell(book, market, events, making):
+    order = terms(quantity=Decimal(1))
+    filled, _ = book.with_fill(fill(events, order, "1", fee="0.001", fee_currency="BTC"), None, making.NOW)
+    assert filled.holding("binance", "BTC-USDT").derived.quantity == Decimal("0.999")
+    assert value(filled, market).day_pnl == Decimal(-20)
+    assert value(filled, market).day_fees == Decimal(20)
+
+
+def test_what_was_traded_outside_is_taken_over_once_it_is_quiet_and_is_no_profit(book, market, events, making):
+    outside = book.with_position(position(events, "1"), making.NOW).with_balance(balance(events, "90000"), making.NOW)
+    outside = replace(outside, balance_at=making.NOW, observed_cash=Decimal(90_000))
+    early = anchor(outside, market, making.NOW + timedelta(seconds=1), timedelta(seconds=2))
+    assert early is outside
+    late = anchor(outside, market, making.NOW + timedelta(seconds=3), timedelta(seconds=2))
+    worth = value(late, market)
+    assert worth.equity == Decimal(110_000)
+    assert worth.day_pnl == 0
+    assert late.high_water == Decimal(110_000)
+
+
+def test_equity_is_unknown_before_the_books_were_anchored_or_without_a_mark(book, market, events, making):
+    assert value(replace(book, anchored=False), market).equity is None
+    held, _ = book.with_fill(fill(events, terms(symbol="XRP-USDT"), "5"), None, making.NOW)
+    assert value(held, market).equity is None
+    assert code(judged(terms(), held, market, making.NOW)) == "exposure_unknown"
+
+
+def test_older_news_of_the_account_changes_nothing(book, events, clock, making):
+    known = book.with_position(position(events, "1", revision=5), making.NOW)
+    assert known.with_position(position(events, "9", revision=4), making.NOW) is known
+    assert book.with_balance(balance(events, "5"), making.NOW) is book
+    failed = events.make(AccountReconciled, **(RECONCILED | {"ok": False}))
+    assert book.with_reconciliation(failed) is book
+    clock.advance(timedelta(seconds=1))
+    later = events.make(AccountReconciled, **(RECONCILED | {"ok": False}))
+    assert not book.with_reconciliation(later).reconciled
+
+
+# ── days and alarms ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_new_day_opens_at_the_present_equity_and_the_highest_is_kept(book, market, events, making):
+    market.take_quote(making.quote(events, "22000"))
+    held, _ = book.with_fill(fill(events, terms(quantity=Decimal(1)), "1"), None, making.NOW)
+    today = turn(held, market, making.NOW)
+    assert today.high_water == Decimal(102_000)
+    assert today.day == book.day
+    tomorrow = turn(today, market, making.NOW + timedelta(days=1))
+    assert tomorrow.day.opening_equity == Decimal(102_000)
+    assert value(tomorrow, market).day_pnl == 0
+    assert turn(tomorrow, market, making.NOW + timedelta(days=1)) is tomorrow
+
+
+def test_a_daily_loss_is_told_once_and_a_drawdown_halts_until_it_is_resumed(book, market, events, making):
+    held, _ = book.with_fill(fill(events, terms(quantity=Decimal(2)), "2"), None, making.NOW)
+    market.take_quote(making.quote(events, "10000"))
+    after, breaches = alarms(held, market, making.NOW)
+    assert {breach.code for breach in breaches} == {"max_daily_loss", "max_drawdown"}
+    assert after.halt is not None
+    again, none = alarms(after, market, making.NOW)
+    assert again is after
+    assert none == ()
+    released = resumed(after, market)
+    assert released.high_water == Decimal(80_000)
+    assert alarms(released, market, making.NOW) == (released, ())
+
+
+def test_the_use_of_limits_is_told(book, market):
+    uses = {row.name: (row.used, row.limit, row.unit) for row in limit_uses(book, value(book, market))}
+    assert uses["gross_exposure"] == (0, 90_000, "USDT")
+    assert uses["open_orders"] == (0, 20, "orders")
+    assert set(uses) == {"daily_loss", "drawdown", "gross_exposure", "open_orders"}
+
+
+# ── the assessment ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_approval_reserves_at_the_price_an_order_would_meet(book, market, making):
+    decision = judged(terms(), book, market, making.NOW)
+    assert isinstance(decision, Approval)
+    assert decision.notional == Decimal(10_000)
+    assert decision.reservation.cash == Decimal(10_010)
+    assert decision.reservation.expires_at == making.NOW + timedelta(seconds=10)
+    assert decision.seen["available_cash"] == "100000"
+
+
+def without(market: MarketView, **changes) -> MarketView:
+    return replace(market, **changes)
+
+
+@pytest.mark.parametrize(
+    ("change_book", "change_market", "expected"),
+    [
+        (lambda book: None, dict, "account_unknown"),
+        (lambda book: replace(book, limits=None), dict, "limits_missing"),
+        (lambda book: replace(book, venue="kraken"), dict, "venue_not_of_account"),
+        (lambda book: replace(book, halt=Halt("tom", "x", book.moved_at)), dict, "account_halted"),
+        (lambda book: replace(book, reconciled=False), dict, "account_reconciling"),
+        (lambda book: book, lambda: {"confirmed": {}}, "account_reconciling"),
+        (lambda book: book, lambda: {"feeds": {}}, "feed_unknown"),
+        (lambda book: book, lambda: {"quotes": {}}, "reference_price_unknown"),
+        (lambda book: book, lambda: {"instruments": {}}, "instrument_unknown"),
+        (lambda book: replace(book, cash=None), dict, "balance_unknown"),
+        (lambda book: replace(book, anchored=False), dict, "day_pnl_unknown"),
+        (lambda book: replace(book, day=None), dict, "day_pnl_unknown"),
+    ],
+)
+def test_what_is_not_known_is_refused(book, market, making, change_book, change_market, expected):
+    verdict = judged(terms(), change_book(book), without(market, **change_market()), making.NOW)
+    assert code(verdict) == expected
+
+
+@pytest.mark.parametrize(
+    ("later", "fresh_feed", "expected"), [(11, True, "market_data_stale"), (16, False, "feed_silent")]
+)
+def test_what_is_old_is_refused(book, market, events, clock, making, later, fresh_feed, expected):
+    clock.advance(timedelta(seconds=later))
+    if fresh_feed:
+        market.take_feed(making.feed(events))
+    assert code(judged(terms(), book, market, clock.now())) == expected
+
+
+@pytest.mark.parametrize("state", [FeedState.CONNECTING, FeedState.STALE, FeedState.DOWN])
+def test_a_feed_that_is_not_well_is_refused(book, market, events, making, state):
+    market.take_feed(making.feed(events, state))
+    assert code(judged(terms(), book, market, making.NOW)) == f"feed_{state.value}"
+
+
+def test_a_proposal_that_waited_too_long_is_refused(book, market, making):
+    old = making.NOW - PAPER_LIMITS.max_proposal_age - timedelta(seconds=1)
+    assert code(judged(terms(), book, market, making.NOW, proposed_at=old)) == "proposal_stale"
+
+
+def test_books_confirmed_too_long_ago_are_reconciling(book, making):
+    late = making.NOW + PAPER_LIMITS.max_account_age + timedelta(seconds=1)
+    assert book.trading_state(making.NOW, making.NOW) is TradingState.ACTIVE
+    assert book.trading_state(making.NOW, late) is TradingState.RECONCILING
+
+
+def test_a_reduction_passes_the_day_s_loss_but_not_a_halt(book, market, events, making):
+    held, _ = book.with_fill(fill(events, terms(quantity=Decimal(2)), "2"), None, making.NOW)
+    held = held.with_position(position(events, "2"), making.NOW)
+    market.take_quote(making.quote(events, "17000"))
+    reduction = terms(side="sell", quantity=Decimal(2), reduce_only=True)
+    assert code(judged(terms(quantity=Decimal("0.1")), held, market, making.NOW)) == "max_daily_loss"
+    assert isinstance(judged(reduction, held, market, making.NOW), Approval)
+    halted = replace(held, halt=Halt("tom", "x", making.NOW))
+    assert code(judged(reduction, halted, market, making.NOW)) == "account_halted"
