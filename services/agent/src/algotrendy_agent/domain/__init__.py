@@ -1,0 +1,1 @@
+"""Pure decisions: how a strategy stands, and what follows from what it wants."""

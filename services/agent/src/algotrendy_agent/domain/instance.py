@@ -1,0 +1,118 @@
+"""A strategy at work, and how each event changes it.
+
+Invariant: an instance never changes, a change makes a new one. ``held_target`` is what the position stands for; None
+means that it stands for nothing in particular, so that the next bar compares anew.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from algotrendy_common.enums import StrategyStatus, Timeframe
+from algotrendy_common.events.order import OrderFilled, OrderRefused, OrderUpdated
+from algotrendy_common.money import ZERO, plain
+from algotrendy_core.fills import Fill
+from algotrendy_core.positions import Position, apply_fill
+
+from algotrendy_agent.domain.own_orders import OwnOrder
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyConfig:
+    strategy: str
+    name: str
+    kind: str
+    """Its key in the registry of strategies."""
+    venue: str
+    symbol: str
+    timeframe: Timeframe
+    account: str
+    parameters: dict[str, Any]
+    capital_share: Decimal
+    """Fraction of the account's equity that a target of one stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastSignal:
+    time: datetime
+    target: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    config: StrategyConfig
+    status: StrategyStatus
+    position: Position
+    status_detail: str = ""
+    revision: int = 0
+    held_target: Decimal | None = ZERO
+    last_signal: LastSignal | None = None
+    order: OwnOrder | None = None
+    """The one that is not settled yet."""
+    state: dict[str, Any] | None = None
+    """The strategy's state after the newest bar that was committed; None before the first."""
+
+    @property
+    def active(self) -> bool:
+        return self.status in (StrategyStatus.RUNNING, StrategyStatus.PAUSED)
+
+    # -- commands ----------------------------------------------------------------------------------------------
+
+    def started(self, by: str) -> "Instance":
+        """A strategy that failed begins again without the state it failed with."""
+        state = None if self.status is StrategyStatus.FAILED else self.state
+        return replace(self, status=StrategyStatus.RUNNING, status_detail=f"started by {by}", state=state)
+
+    def paused(self, by: str) -> "Instance":
+        return replace(
+            self, status=StrategyStatus.PAUSED, status_detail=f"paused by {by}: no entries, exits go through"
+        )
+
+    def stopped(self, by: str) -> "Instance":
+        held = self.position.quantity
+        kept = f"; its position of {plain(held)} {self.position.base} is kept" if held else ""
+        return replace(self, status=StrategyStatus.STOPPED, status_detail=f"stopped by {by}{kept}")
+
+    def failed(self, detail: str) -> "Instance":
+        return replace(self, status=StrategyStatus.FAILED, status_detail=detail)
+
+    def told(self, detail: str) -> "Instance":
+        return self if detail == self.status_detail else replace(self, status_detail=detail)
+
+    # -- what happens to its orders ----------------------------------------------------------------------------
+
+    def with_refusal(self, event: OrderRefused, order: OwnOrder) -> "Instance":
+        numbers = f" (limit {event.limit}, observed {event.observed})" if event.limit and event.observed else ""
+        return self._with_order(order.refused()).told(f"order refused: {event.code}{numbers}")
+
+    def with_update(self, event: OrderUpdated, order: OwnOrder) -> "Instance":
+        after = order.with_update(event)
+        if after is order:
+            return self
+        detail = f"order {event.status.value}"
+        if event.reason_message:
+            detail += f": {event.reason_message}"
+        return self._with_order(after).told(detail)
+
+    def with_fill(self, event: OrderFilled, order: OwnOrder) -> "Instance":
+        """The caller sees to it that a fill comes once."""
+        moved = replace(self, position=apply_fill(self.position, Fill.of_event(event)))
+        return moved._with_order(order.with_fill(event.quantity))
+
+    def _with_order(self, order: OwnOrder) -> "Instance":
+        """An order that ended short of its target leaves a position that stands for nothing in particular."""
+        if self.order is not None and self.order.order_id != order.order_id:
+            # A late word on an older order: the position may have moved under the newer one.
+            return replace(self, held_target=None) if order.filled else self
+        if not order.settled:
+            return replace(self, order=order)
+        if order.reached_target:
+            return replace(self, order=None, held_target=order.target)
+        return replace(self, order=None, held_target=None if order.filled else self.held_target)
+
+
+def fresh(config: StrategyConfig, status: StrategyStatus) -> Instance:
+    base, _, quote = config.symbol.partition("-")
+    return Instance(config, status, Position(config.venue, config.symbol, base, quote))

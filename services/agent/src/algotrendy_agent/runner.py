@@ -1,0 +1,269 @@
+"""One strategy at work: takes its closed bars one after the other, and proposes.
+
+Invariant: what came of a bar is committed whole before the next bar is looked at. When a commit's outcome is in doubt,
+the strategy goes back to what PostgreSQL has and catches up from there; bars it catches up on are never traded on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+import asyncpg
+from algotrendy_common.clock import Clock, from_ms, to_ms
+from algotrendy_common.database import UNREACHABLE, Database, Transaction
+from algotrendy_common.enums import OrderSource, Severity
+from algotrendy_common.errors import Retryable
+from algotrendy_common.events.event import Event, EventFactory
+from algotrendy_common.events.market import BarUpdated
+from algotrendy_common.events.order import OrderOrigin, OrderProposed
+from algotrendy_common.events.signal import SignalRaised
+from algotrendy_common.money import plain
+from algotrendy_common.telemetry import log
+from algotrendy_common.tracing import span
+from algotrendy_core.strategies.registry import parameters_of, strategy_named
+from algotrendy_core.strategies.running import Signal, StrategyRun
+
+from algotrendy_agent.domain.instance import Instance, LastSignal
+from algotrendy_agent.domain.market import MarketView, bar_of_event
+from algotrendy_agent.domain.plan import Nothing, Proposal, changed_mind, plan
+from algotrendy_agent.domain.situations import WINDOW
+from algotrendy_agent.history import HistoryReader
+from algotrendy_agent.ports import Announcer
+from algotrendy_agent.states import state_of
+from algotrendy_agent.store import AgentStore
+
+STORE_AWAY = (*UNREACHABLE, asyncpg.PostgresError, Retryable, TimeoutError)
+Work = Callable[[Transaction, Instance], Awaitable[Instance]]
+
+_RETRY_S = 1.0
+_BACK_BARS = 30
+"""A bar this much older than the newest one is no redelivery: the venue's time went back (a replay began anew)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every runner shares."""
+
+    database: Database
+    store: AgentStore
+    market: MarketView
+    history: HistoryReader
+    events: EventFactory
+    clock: Clock
+    announcer: Announcer
+    reserve: Decimal
+    noted: Callable[[SignalRaised, list[str]], None]
+    """Told of each signal once it is committed, with the closes that led to it."""
+
+
+class Runner:
+    def __init__(self, instance: Instance, tools: Tools) -> None:
+        self.instance = instance
+        self._lock = asyncio.Lock()
+        self._doubtful = False
+        """A commit's outcome is not known: PostgreSQL has to be asked before anything else is changed."""
+        self._tools = tools
+        self._bars: asyncio.Queue[BarUpdated | None] = asyncio.Queue()
+        self._run: StrategyRun | None = None
+        """None: the state has to be restored and caught up before the next bar."""
+        self._closes: deque[str] = deque(maxlen=WINDOW + 1)
+        self._log = log("agent").bind(strategy=instance.config.strategy)
+
+    @property
+    def id(self) -> str:
+        return self.instance.config.strategy
+
+    def offer(self, bar: BarUpdated) -> None:
+        """A closed bar of this strategy's series."""
+        if self.instance.active:
+            self._bars.put_nowait(bar)
+
+    def wake(self) -> None:
+        """It was started: catch up now, rather than at the next bar."""
+        self._bars.put_nowait(None)
+
+    async def run_forever(self) -> None:
+        if self.instance.active:
+            self.wake()
+        while True:
+            bar = await self._bars.get()
+            try:
+                await self._take(bar)
+            except STORE_AWAY as error:
+                self._log.error("the books are away, going back to what they have", error=repr(error))
+                await self._go_back()
+            except Exception as error:  # a strategy may raise anything: it alone stops, and says so
+                self._log.error("strategy failed", exc_info=True)
+                await self._fail(error)
+
+    # -- bars --------------------------------------------------------------------------------------------------
+
+    async def _take(self, bar: BarUpdated | None) -> None:
+        if bar is None or not self.instance.active:
+            self._run = None
+        if not self.instance.active:
+            return
+        if self._run is not None and bar is not None and self._went_back(self._run, bar):
+            self._log.warning("the venue's time went back, warming up anew", open_time=str(bar.open_time))
+            self.instance = replace(self.instance, state=None)
+            self._run = None
+        run = self._run or await self._caught_up()
+        self._run = run
+        if bar is None or (run.last_time is not None and to_ms(bar.open_time) <= run.last_time):
+            return
+        step = timedelta(seconds=bar.timeframe.seconds)
+        if run.last_time is not None and bar.open_time - from_ms(run.last_time) > step:
+            candles = await self._tools.history.fill_gap(self.instance.config, run, bar.open_time)
+            self._closes.extend(plain(candle.close) for candle in candles)
+        await self._step(run, bar)
+
+    async def _caught_up(self) -> StrategyRun:
+        config = self.instance.config
+        strategy = strategy_named(config.kind)
+        run = StrategyRun(strategy, parameters_of(strategy, config.parameters))
+        if self.instance.state is not None:
+            run.restore(self.instance.state)
+        await self._tools.history.catch_up(config, run)
+        self._closes.clear()
+        self._closes.extend(await self._tools.history.closes(config, run, WINDOW + 1))
+        return run
+
+    def _went_back(self, run: StrategyRun, bar: BarUpdated) -> bool:
+        if run.last_time is None:
+            return False
+        return from_ms(run.last_time) - bar.open_time > _BACK_BARS * timedelta(seconds=bar.timeframe.seconds)
+
+    async def _step(self, run: StrategyRun, bar: BarUpdated) -> None:
+        signal: SignalRaised | None = None
+        closes: list[str] = []
+
+        async def take(tx: Transaction, before: Instance) -> Instance:
+            nonlocal signal, closes
+            if not before.active:
+                return before
+            wanted = run.on_bar(bar_of_event(bar))
+            self._closes.append(plain(bar.close))
+            closes = list(self._closes)
+            after, proposal = replace(before, state=run.save()), None
+            if wanted is not None:
+                after, signal, proposal = self._decide(after, wanted, bar)
+            said: list[Event] = [] if signal is None else [signal]
+            if proposal is not None and wanted is not None:
+                said.append(self._proposed(proposal, wanted, bar))
+            if signal is not None or after.status_detail != before.status_detail:
+                after = replace(after, revision=before.revision + 1)
+                said.append(state_of(after, self._tools.events))
+            await self._tools.store.save_step(tx, after, signal, closes, proposal.order if proposal else None)
+            if said:
+                await tx.emit(*said)
+            return after
+
+        with span("strategy step", parent=bar.traceparent, strategy=self.id):
+            await self.change(take)
+        if signal is not None:
+            self._tools.noted(signal, closes)
+
+    def _decide(
+        self, instance: Instance, wanted: Signal, bar: BarUpdated
+    ) -> tuple[Instance, SignalRaised | None, Proposal | None]:
+        config, target = instance.config, Decimal(repr(wanted.target))
+        signal = None
+        if changed_mind(instance, target):
+            instance = replace(instance, last_signal=LastSignal(bar.open_time, target, wanted.reason))
+            signal = self._tools.events.make(
+                SignalRaised,
+                event_time=bar.event_time,
+                strategy=config.strategy,
+                venue=config.venue,
+                symbol=config.symbol,
+                timeframe=config.timeframe,
+                account=config.account,
+                target=target,
+                reason=wanted.reason,
+                price=bar.close,
+            )
+        around = self._tools.market.around(config, bar.close, self._tools.reserve)
+        planned = plan(instance, target, bar_time=bar.open_time, around=around, now=self._tools.clock.now())
+        match planned:
+            case Proposal():
+                self._log.info("proposed", order_id=planned.terms.order_id, target=str(target))
+                detail = f"proposed to {planned.terms.side.value} {plain(planned.terms.quantity)}"
+                return replace(instance, order=planned.order).told(detail), signal, planned
+            case Nothing(at_target=True):
+                return replace(instance, held_target=target), signal, None
+            case Nothing():
+                return instance.told(planned.detail), signal, None
+
+    def _proposed(self, proposal: Proposal, wanted: Signal, bar: BarUpdated) -> OrderProposed:
+        config = self.instance.config
+        return self._tools.events.make(
+            OrderProposed,
+            event_time=bar.event_time,
+            terms=proposal.terms,
+            origin=OrderOrigin(
+                source=OrderSource.STRATEGY,
+                strategy=config.strategy,
+                reason=wanted.reason,
+                reference_price=self._tools.market.around(config, bar.close, self._tools.reserve).price,
+                tick_received_time=bar.received_time,
+            ),
+        )
+
+    # -- changes -----------------------------------------------------------------------------------------------
+
+    async def change(self, work: Work) -> Instance:
+        """Run ``work`` in one transaction over the instance, alone; the instance is replaced after the commit."""
+        async with self._lock:
+            if self._doubtful:
+                async with self._tools.database.reading() as tx:
+                    self.instance = await self._tools.store.load_one(tx, self.id)
+                self._doubtful = False
+            try:
+                async with self._tools.database.transaction() as tx:
+                    after = await work(tx, self.instance)
+            except BaseException:
+                self._doubtful = True
+                raise
+            self.instance = after
+            return after
+
+    async def alter(self, how: Callable[[Instance], Instance]) -> Instance:
+        """Change the instance, and tell everybody."""
+
+        async def save(tx: Transaction, before: Instance) -> Instance:
+            saved = await self._tools.store.save(tx, before, how(before))
+            await tx.emit(state_of(saved, self._tools.events))
+            return saved
+
+        return await self.change(save)
+
+    # -- when something breaks ---------------------------------------------------------------------------------
+
+    async def _go_back(self) -> None:
+        """To what PostgreSQL has, as soon as it answers."""
+        self._run = None
+        while True:
+            try:
+                await self.change(_same)
+            except STORE_AWAY as error:
+                self._log.warning("the books are still away", error=repr(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def _fail(self, error: Exception) -> None:
+        """Written down as soon as PostgreSQL answers; until then nothing is taken, so it has failed all the same."""
+        detail = f"{type(error).__name__}: {error}"[:500]
+        self._run = None
+        await self._go_back()
+        await self.alter(lambda instance: instance.failed(detail))
+        await self._tools.announcer.alert(
+            Severity.CRITICAL, "strategy_failed", f"strategy {self.id} failed: {detail}", strategy=self.id
+        )
+
+
+async def _same(tx: Transaction, instance: Instance) -> Instance:
+    return instance

@@ -1,0 +1,184 @@
+"""Strategies, their signals and their orders in PostgreSQL.
+
+Invariant: a strategy's state, what it signalled and what it proposed on a bar are written together, or not at all.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+from algotrendy_common.database import Transaction
+from algotrendy_common.enums import OrderStatus, StrategyStatus, Timeframe
+from algotrendy_common.events.order import OrderFilled
+from algotrendy_common.events.signal import SignalRaised
+from algotrendy_core.positions import Position
+
+from algotrendy_agent.domain.instance import Instance, LastSignal, StrategyConfig
+from algotrendy_agent.domain.own_orders import OwnOrder
+
+_SAVE = """
+UPDATE strategy SET status = $2, status_detail = $3, revision = $4, state = $5, held_target = $6, quantity = $7,
+    cost = $8, realised_pnl = $9, fees = $10, last_signal_time = $11, last_signal_target = $12, last_signal_reason = $13
+WHERE strategy = $1
+"""
+
+_STEP = f"""
+WITH noted AS (
+    INSERT INTO signal (event_id, strategy, bar_time, event, closes, raised_at)
+    SELECT $14, $1, $15, $16, $17, $18 WHERE $14::text IS NOT NULL
+), ordered AS (
+    INSERT INTO own_order (order_id, strategy, bar_time, target, clipped, status, revision, filled, reported_filled,
+                           settled, proposed_at)
+    SELECT $19, $1, $20, $21, $22, 'proposed', 0, 0, 0, false, $23 WHERE $19::text IS NOT NULL
+)
+{_SAVE}"""
+
+_SAVE_ORDER = """
+UPDATE own_order SET status = $2, revision = $3, filled = $4, reported_filled = $5, settled = $6 WHERE order_id = $1
+"""
+
+
+class AgentStore:
+    """Queries of the schema ``agent``; every method works inside the caller's transaction."""
+
+    async def create(self, tx: Transaction, instance: Instance) -> None:
+        """Configure a strategy; nothing where it is configured already."""
+        config = instance.config
+        await tx.execute(
+            "INSERT INTO strategy (strategy, name, kind, venue, symbol, base, quote, timeframe, account, parameters,"
+            " capital_share, status, held_target) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+            " ON CONFLICT DO NOTHING",
+            config.strategy, config.name, config.kind, config.venue, config.symbol, instance.position.base,
+            instance.position.quote, config.timeframe.value, config.account, config.parameters, config.capital_share,
+            instance.status.value, instance.held_target,
+        )  # fmt: skip
+
+    async def load(self, tx: Transaction) -> list[Instance]:
+        """All of them, by id."""
+        rows = await tx.fetch("SELECT * FROM strategy ORDER BY strategy")
+        orders = {
+            row["strategy"]: row
+            for row in await tx.fetch("SELECT * FROM own_order WHERE NOT settled ORDER BY proposed_at")
+        }
+        return [_instance(row, orders.get(row["strategy"])) for row in rows]
+
+    async def load_one(self, tx: Transaction, strategy: str) -> Instance:
+        row = await tx.fetch_row("SELECT * FROM strategy WHERE strategy = $1", strategy)
+        assert row is not None
+        order = await tx.fetch_row(
+            "SELECT * FROM own_order WHERE strategy = $1 AND NOT settled ORDER BY proposed_at DESC LIMIT 1", strategy
+        )
+        return _instance(row, order)
+
+    async def save(self, tx: Transaction, before: Instance, after: Instance) -> Instance:
+        """Write a change; the instance as stored, its revision one higher."""
+        saved = replace(after, revision=before.revision + 1)
+        await tx.execute(_SAVE, *_values(saved))
+        return saved
+
+    async def save_order(self, tx: Transaction, order: OwnOrder) -> None:
+        await tx.execute(
+            _SAVE_ORDER, order.order_id, order.status.value, order.revision, order.filled, order.reported_filled,
+            order.settled,
+        )  # fmt: skip
+
+    async def save_step(
+        self, tx: Transaction, after: Instance, signal: SignalRaised | None, closes: list[str], order: OwnOrder | None
+    ) -> None:
+        """What came of a bar: the state, the signal and the order, in one statement."""
+        noted: tuple[Any, ...] = (None,) * 5
+        if signal is not None:
+            assert after.last_signal is not None
+            noted = (
+                signal.event_id, after.last_signal.time, signal.to_json().decode(), closes, signal.received_time,
+            )  # fmt: skip
+        ordered: tuple[Any, ...] = (None,) * 5
+        if order is not None:
+            ordered = (order.order_id, order.bar_time, order.target, order.clipped, order.proposed_at)
+        await tx.execute(_STEP, *_values(after), *noted, *ordered)
+
+    async def strategy_of(self, tx: Transaction, order_id: str) -> str | None:
+        """The strategy that proposed an order; None where none of ours did."""
+        strategy: str | None = await tx.fetch_value("SELECT strategy FROM own_order WHERE order_id = $1", order_id)
+        return strategy
+
+    async def order(self, tx: Transaction, order_id: str) -> OwnOrder:
+        row = await tx.fetch_row("SELECT * FROM own_order WHERE order_id = $1", order_id)
+        assert row is not None
+        return _order(row)
+
+    async def first_count(self, tx: Transaction, fill: OrderFilled) -> bool:
+        """False where this trade was counted before, under whatever event id."""
+        status = await tx.execute(
+            "INSERT INTO counted_fill (account, venue, symbol, trade_id, order_id) VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT DO NOTHING",
+            fill.account, fill.venue, fill.symbol, fill.trade_id, fill.order_id,
+        )  # fmt: skip
+        return status.endswith(" 1")
+
+    async def signals(self, tx: Transaction, limit: int) -> tuple[SignalRaised, ...]:
+        """Newest first."""
+        rows = await tx.fetch("SELECT event FROM signal ORDER BY raised_at DESC, event_id LIMIT $1", limit)
+        return tuple(SignalRaised.from_json(row["event"]) for row in rows)
+
+    async def signals_with_closes(self, tx: Transaction, newest: int = 10_000) -> list[tuple[SignalRaised, list[str]]]:
+        """Each with the closes that led to it."""
+        rows = await tx.fetch("SELECT event, closes FROM signal ORDER BY raised_at DESC LIMIT $1", newest)
+        return [(SignalRaised.from_json(row["event"]), row["closes"]) for row in rows]
+
+    async def newest_signal(self, tx: Transaction, strategy: str) -> tuple[SignalRaised, list[str]] | None:
+        row = await tx.fetch_row(
+            "SELECT event, closes FROM signal WHERE strategy = $1 ORDER BY raised_at DESC LIMIT 1", strategy
+        )
+        return None if row is None else (SignalRaised.from_json(row["event"]), row["closes"])
+
+    async def signals_by_id(self, tx: Transaction, event_ids: list[str]) -> dict[str, SignalRaised]:
+        rows = await tx.fetch("SELECT event_id, event FROM signal WHERE event_id = ANY($1)", event_ids)
+        return {row["event_id"]: SignalRaised.from_json(row["event"]) for row in rows}
+
+
+def _values(instance: Instance) -> tuple[Any, ...]:
+    held, last = instance.position, instance.last_signal
+    return (
+        instance.config.strategy, instance.status.value, instance.status_detail, instance.revision, instance.state,
+        instance.held_target, held.quantity, held.cost, held.realised_pnl, held.fees,
+        last.time if last else None, last.target if last else None, last.reason if last else None,
+    )  # fmt: skip
+
+
+def _instance(row: asyncpg.Record, order: asyncpg.Record | None) -> Instance:
+    last = None
+    if row["last_signal_time"] is not None:
+        last = LastSignal(row["last_signal_time"], row["last_signal_target"], row["last_signal_reason"])
+    return Instance(
+        config=StrategyConfig(
+            strategy=row["strategy"], name=row["name"], kind=row["kind"], venue=row["venue"], symbol=row["symbol"],
+            timeframe=Timeframe(row["timeframe"]), account=row["account"], parameters=row["parameters"],
+            capital_share=row["capital_share"],
+        ),
+        status=StrategyStatus(row["status"]),
+        position=Position(
+            row["venue"], row["symbol"], row["base"], row["quote"],
+            row["quantity"], row["cost"], row["realised_pnl"], row["fees"],
+        ),
+        status_detail=row["status_detail"],
+        revision=row["revision"],
+        held_target=row["held_target"],
+        last_signal=last,
+        order=None if order is None else _order(order),
+        state=row["state"],
+    )  # fmt: skip
+
+
+def _order(row: asyncpg.Record) -> OwnOrder:
+    return OwnOrder(
+        order_id=row["order_id"],
+        bar_time=row["bar_time"],
+        target=row["target"],
+        clipped=row["clipped"],
+        proposed_at=row["proposed_at"],
+        status=OrderStatus(row["status"]),
+        revision=row["revision"],
+        filled=row["filled"],
+        reported_filled=row["reported_filled"],
+    )
