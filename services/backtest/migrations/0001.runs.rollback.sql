@@ -1,0 +1,3 @@
+DROP TABLE run_equity;
+DROP TABLE run_fill;
+DROP TABLE run;

@@ -1,0 +1,1 @@
+"""The outside: candles from ingest, and the process that computes."""

@@ -1,0 +1,105 @@
+"""Runs as values: what a spec means, and a result in the exact numbers that are stored and sent.
+
+Invariant: every float of a result passes ``money.from_float`` on its way out, at the instrument's own steps.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from algotrendy_common.clock import from_ms
+from algotrendy_common.enums import Side
+from algotrendy_common.events.backtest import BacktestSpec
+from algotrendy_common.money import from_float
+from algotrendy_common.rpc.backtest import RunEquity, RunTrade
+from algotrendy_core.backtest.engine import BacktestConfig, BacktestResult, run_backtest
+from algotrendy_core.backtest.engine import Progress as EngineProgress
+from algotrendy_core.backtest.series import BarSeries
+from algotrendy_core.fees import FEE_STEP
+from algotrendy_core.instruments import Instrument
+from algotrendy_core.strategies.interface import AnyStrategy, Parameters
+from algotrendy_core.strategies.registry import parameters_of, strategy_named
+
+EQUITY_POINTS = 500
+COMPILED_FROM_BARS = 300_000
+"""Fewer bars are done in plain Python sooner than numba compiles; the results are the same to the last bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that this worker may compute; ``attempt`` counts from 1."""
+
+    run_id: str
+    spec: BacktestSpec
+    request: str
+    """The event that asked for it, as JSON."""
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is kept of a run."""
+
+    statistics: dict[str, float | int | str | None]
+    fills: tuple[RunTrade, ...]
+    equity: tuple[RunEquity, ...]
+    manifest: dict[str, Any]
+    result_hash: str
+
+
+def checked(spec: BacktestSpec) -> tuple[AnyStrategy, Parameters]:
+    """The strategy and its parameters; raises Refused where there is no such thing."""
+    strategy = strategy_named(spec.strategy_kind)
+    return strategy, parameters_of(strategy, spec.parameters)
+
+
+def compute(spec: BacktestSpec, instrument: Instrument, bars: BarSeries, progress: EngineProgress) -> Outcome:
+    """The whole run, from spec to what is kept of it; raises Refused for what is wrong with it."""
+    strategy, parameters = checked(spec)
+    config = BacktestConfig(spec.initial_cash, slippage_bps=spec.slippage_bps, seed=spec.seed)
+    compiled = len(bars) >= COMPILED_FROM_BARS
+    result = run_backtest(strategy, parameters, bars, instrument, config, compiled=compiled, progress=progress)
+    return Outcome(
+        statistics=_statistics(result),
+        fills=_fills(result, instrument),
+        equity=_equity(result, bars),
+        manifest=result.manifest | {"venue": spec.venue, "symbol": spec.symbol},
+        result_hash=result.result_hash,
+    )
+
+
+def _statistics(result: BacktestResult) -> dict[str, float | int | str | None]:
+    return {
+        **result.statistics.as_dict(),
+        "orders_short_of_cash": result.book.short_of_cash,
+        "bars_below_minimum": result.book.below_minimum,
+        "compiled": int(result.compiled),
+    }
+
+
+def _fills(result: BacktestResult, instrument: Instrument) -> tuple[RunTrade, ...]:
+    return tuple(
+        RunTrade(
+            time=from_ms(int(fill["time"])),
+            side=(Side.BUY if fill["side"] > 0 else Side.SELL).value,
+            price=from_float(fill["price"], instrument.price_step),
+            quantity=from_float(fill["quantity"], instrument.quantity_step),
+            fee=from_float(fill["fee"], FEE_STEP),
+            pnl=from_float(fill["realised"], FEE_STEP),
+        )
+        for fill in result.fills
+    )
+
+
+def _equity(result: BacktestResult, bars: BarSeries) -> tuple[RunEquity, ...]:
+    """At bar closes, evenly thinned to at most ``EQUITY_POINTS``, first and last included."""
+    kept = np.unique(np.linspace(0, len(bars) - 1, min(EQUITY_POINTS, len(bars))).astype(np.int64))
+    length_ms = bars.timeframe.seconds * 1000
+    return tuple(
+        RunEquity(
+            time=from_ms(int(bars.time[index]) + length_ms),
+            equity=from_float(result.equity[index], Decimal("0.00000001")),
+        )
+        for index in kept
+    )

@@ -1,0 +1,33 @@
+"""What can go wrong with a run, by who must act.
+
+AlgoTrendyError
+├── Retryable
+│   └── EngineDied       the process that computes ended under a run: out of memory, killed
+└── Refused
+    ├── RunUnknown       nobody asked for such a run
+    ├── NothingToRunOn   no instrument, no candles, or too many of them
+    └── RunTooLong       the run was stopped at its time limit
+"""
+
+from typing import Any
+
+from algotrendy_common.errors import Refused, Retryable
+
+
+class EngineDied(Retryable):
+    """The computing process ended without an answer."""
+
+
+class RunUnknown(Refused):
+    def __init__(self, run_id: str) -> None:
+        super().__init__("run_unknown", "there is no such run", run_id=run_id)
+
+
+class NothingToRunOn(Refused):
+    def __init__(self, message: str, **context: Any) -> None:
+        super().__init__("nothing_to_run_on", message, **context)
+
+
+class RunTooLong(Refused):
+    def __init__(self, seconds: float) -> None:
+        super().__init__("run_too_long", f"the run was stopped after {seconds:g} s")

@@ -1,0 +1,31 @@
+"""Backtest: what it reads, answers, publishes and runs."""
+
+import asyncio
+
+from algotrendy_common.app import App
+from algotrendy_common.clock import Clock
+from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed, BacktestRequested
+from algotrendy_common.rpc import backtest as calls
+
+from algotrendy_backtest.adapters.engine_process import EngineProcess
+from algotrendy_backtest.adapters.history import IngestHistory
+from algotrendy_backtest.handlers import Handlers
+from algotrendy_backtest.runner import Runner
+from algotrendy_backtest.settings import BacktestSettings
+
+
+def build_app(settings: BacktestSettings, *, clock: Clock | None = None) -> App:
+    app = App("backtest", settings, clock=clock)
+    database = app.uses_database()
+    waiting = asyncio.Event()
+    engine = EngineProcess()
+    handlers = Handlers(database, app.events, waiting)
+    runner = Runner(database, app.bus, app.clock, IngestHistory(app.bus), engine, settings, waiting)
+
+    app.reads(BacktestRequested, handlers.requested)
+    app.answers(calls.RUN, handlers.run)
+    app.answers(calls.RUNS, handlers.runs)
+    app.publishes(BacktestProgressed, BacktestFinished)
+    app.runs("runner", runner.work)
+    app.on_stop(engine.close)
+    return app

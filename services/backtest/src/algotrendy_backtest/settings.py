@@ -1,0 +1,19 @@
+"""What backtest is told: how long a run may take, how large it may be, how often it is tried."""
+
+from datetime import timedelta
+
+from algotrendy_common.settings import ServiceSettings
+from pydantic import Field
+
+
+class BacktestSettings(ServiceSettings):
+    run_timeout: timedelta = timedelta(minutes=10)
+    max_bars: int = Field(2_000_000, ge=1)
+    attempts: int = Field(3, ge=1)
+    """How often a run is begun before it is given up; only failures that are not the run's own count."""
+    retry_after: timedelta = timedelta(seconds=2)
+    """Pause before a run is begun again, longer with each attempt."""
+    lease: timedelta = timedelta(seconds=20)
+    """A worker that does not renew its claim for so long is taken for dead and its run begun by another."""
+    poll_interval: timedelta = timedelta(seconds=1)
+    """How often waiting runs of other workers, and those to be tried again, are looked for."""
