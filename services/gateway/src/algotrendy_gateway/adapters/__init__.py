@@ -1,0 +1,1 @@
+"""What is outside: Redis, and the other services."""

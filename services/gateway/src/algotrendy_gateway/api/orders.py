@@ -1,0 +1,79 @@
+"""Orders and fills. Sending an order is idempotent by its id, which the page makes when the ticket opens."""
+
+from typing import Annotated, Literal
+
+from algotrendy_common.clock import Instant
+from algotrendy_common.enums import OrderType, Side, TimeInForce
+from algotrendy_common.events.order import OrderTerms
+from algotrendy_common.ids import AccountId, OrderId, Symbol
+from algotrendy_common.rpc import broker_gateway
+from fastapi import APIRouter, Query, Response
+
+from algotrendy_gateway.api.access import Owner
+from algotrendy_gateway.api.parameters import AccountQuery, Limit, say_missing
+from algotrendy_gateway.desk import Desk
+from algotrendy_gateway.domain.orders import Fill, Order, OrderDetail
+from algotrendy_gateway.domain.shape import GivenPrice, GivenQuantity, Shape
+from algotrendy_gateway.library import Library
+from algotrendy_gateway.ports import Asking
+from algotrendy_gateway.security.throttle import Throttle
+
+
+class NewOrder(Shape):
+    order_id: OrderId
+    account: AccountId
+    symbol: Symbol
+    side: Side
+    type: OrderType
+    quantity: GivenQuantity
+    limit_price: GivenPrice | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    reduce_only: bool = False
+
+
+class OrderTaken(Shape):
+    order_id: OrderId
+    status: Literal["proposed", "cancel_requested"]
+
+
+def order_routes(desk: Desk, library: Library, peers: Asking, throttle: Throttle) -> APIRouter:
+    routes = APIRouter(tags=["orders"])
+
+    @routes.get("/orders")
+    async def orders(
+        response: Response,
+        account: AccountQuery,
+        status: Literal["open", "all"] = "all",
+        limit: Limit = 200,
+        before: Annotated[Instant | None, Query(description="Only orders created before this")] = None,
+    ) -> list[Order]:
+        """Newest first: placed, refused and still undecided ones alike."""
+        await desk.account(account)
+        found, missing = await library.orders(account, open_only=status == "open", limit=limit, before=before)
+        say_missing(response, missing)
+        return found
+
+    @routes.get("/orders/{order_id}")
+    async def order(order_id: OrderId) -> OrderDetail:
+        return await library.order(order_id)
+
+    @routes.post("/orders", status_code=202)
+    async def propose_order(new: NewOrder, owner: Owner) -> OrderTaken:
+        await throttle.order(owner.username)
+        account = await desk.account(new.account)
+        await desk.propose(OrderTerms(**dict(new), venue=account.venue), owner.username)
+        return OrderTaken(order_id=new.order_id, status="proposed")
+
+    @routes.delete("/orders/{order_id}", status_code=202)
+    async def cancel_order(order_id: OrderId, owner: Owner) -> OrderTaken:
+        await desk.cancel(order_id, owner.username)
+        return OrderTaken(order_id=order_id, status="cancel_requested")
+
+    @routes.get("/fills")
+    async def fills(account: AccountQuery, limit: Limit = 200) -> list[Fill]:
+        """Newest first."""
+        await desk.account(account)
+        answer = await peers.ask(broker_gateway.FILLS, broker_gateway.AccountAsked(account=account, limit=limit))
+        return [Fill.of(fill) for fill in answer.fills]
+
+    return routes

@@ -1,0 +1,43 @@
+"""Strategies and their signals."""
+
+from algotrendy_common.ids import StrategyId
+from algotrendy_common.rpc import agent
+from algotrendy_common.rpc.call import Nothing
+from fastapi import APIRouter
+
+from algotrendy_gateway.api.access import Owner
+from algotrendy_gateway.api.parameters import Limit
+from algotrendy_gateway.desk import Desk
+from algotrendy_gateway.domain.strategies import Signal, Strategy
+from algotrendy_gateway.ports import Asking
+
+
+def strategy_routes(desk: Desk, peers: Asking) -> APIRouter:
+    routes = APIRouter(tags=["strategies"])
+
+    @routes.get("/strategies")
+    async def strategies() -> list[Strategy]:
+        answer = await peers.ask(agent.STRATEGIES, Nothing())
+        return [Strategy.of(strategy) for strategy in answer.strategies]
+
+    @routes.post("/strategies/{strategy}/start")
+    async def start_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
+        return await desk.command_strategy(agent.START, strategy, owner.username)
+
+    @routes.post("/strategies/{strategy}/pause")
+    async def pause_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
+        """Exits go on, entries do not."""
+        return await desk.command_strategy(agent.PAUSE, strategy, owner.username)
+
+    @routes.post("/strategies/{strategy}/stop")
+    async def stop_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
+        """Its positions stay."""
+        return await desk.command_strategy(agent.STOP, strategy, owner.username)
+
+    @routes.get("/signals")
+    async def signals(limit: Limit = 100) -> list[Signal]:
+        """Newest first."""
+        answer = await peers.ask(agent.SIGNALS, agent.SignalsAsked(limit=limit))
+        return [Signal.of(signal) for signal in answer.signals]
+
+    return routes

@@ -1,0 +1,172 @@
+"""Accounts as the page sees them: positions, balances, risk, and the overview of all of it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal, Self
+
+from algotrendy_common.clock import Instant
+from algotrendy_common.enums import Mode
+from algotrendy_common.events.account import PositionChanged
+from algotrendy_common.events.risk import LimitUse, RiskStateChanged, TradingState
+from algotrendy_common.ids import AccountId, ServiceName, StrategyId, Symbol, Venue
+from algotrendy_common.money import ZERO, Amount, Price
+
+from algotrendy_gateway.domain.market import Feed, Quote
+from algotrendy_gateway.domain.shape import Shape, ratio
+
+
+class Account(Shape):
+    account: AccountId
+    venue: Venue
+    mode: Mode
+    quote_currency: str
+
+
+class Position(Shape):
+    account: AccountId
+    venue: Venue
+    symbol: Symbol
+    quantity: Amount
+    """Signed: negative is short."""
+    average_price: Price | None
+    mark_price: Price | None
+    """Middle of the newest quote; None before the first."""
+    mark_time: Instant | None
+    """When that quote reached us."""
+    unrealised_pnl: Amount | None
+    realised_pnl: Amount
+    fees: Amount
+    protected: Literal["venue", "emulated", "none"]
+    updated_at: Instant
+    strategies: tuple[StrategyId, ...]
+
+    @classmethod
+    def of(cls, event: PositionChanged, quote: Quote | None) -> Self:
+        mark = None if quote is None else (quote.bid + quote.ask) / 2
+        unrealised: Decimal | None = None
+        if event.average_price is None:
+            unrealised = ZERO
+        elif mark is not None:
+            unrealised = (mark - event.average_price) * event.quantity
+        return cls(
+            **event.model_dump(include={"account", "venue", "symbol", "quantity", "average_price", "realised_pnl"}),
+            fees=event.fees,
+            strategies=event.strategies,
+            mark_price=mark,
+            mark_time=None if quote is None else quote.received_time,
+            unrealised_pnl=unrealised,
+            # Stop and take-profit orders are not part of a position yet, so nothing guards one.
+            protected="none",
+            updated_at=event.received_time,
+        )
+
+
+class Balance(Shape):
+    account: AccountId
+    asset: str
+    total: Amount
+    available: Amount
+    reserved: Amount
+
+
+class LimitBar(Shape):
+    name: str
+    used: Amount
+    limit: Amount
+    unit: str
+    ratio: Amount | None
+
+    @classmethod
+    def of(cls, use: LimitUse) -> Self:
+        return cls(**dict(use), ratio=ratio(use.used, use.limit))
+
+
+class EquityPoint(Shape):
+    time: Instant
+    equity: Amount
+
+
+class ServiceState(Shape):
+    service: ServiceName
+    state: Literal["ready", "not_ready", "missing"]
+    detail: str
+    time: Instant | None
+    """Its last heartbeat; None where none was heard."""
+
+
+class Money(Shape):
+    """An account's figures as risk last said them; all None where it has not spoken."""
+
+    equity: Amount | None = None
+    cash: Amount | None = None
+    day_pnl: Amount | None = None
+    day_pnl_ratio: Amount | None = None
+    day_realised: Amount | None = None
+    day_unrealised: Amount | None = None
+    day_fees: Amount | None = None
+    exposure_gross: Amount | None = None
+    drawdown_ratio: Amount | None = None
+    limits: tuple[LimitBar, ...] = ()
+    halted_by: str | None = None
+    halted_reason: str | None = None
+    halted_since: Instant | None = None
+    as_of: Instant | None = None
+
+    @classmethod
+    def of(cls, state: RiskStateChanged | None) -> Self:
+        if state is None:
+            return cls()
+        day_ratio = None
+        if state.equity is not None and state.day_pnl is not None:
+            day_ratio = ratio(state.day_pnl, state.equity - state.day_pnl)
+        return cls(
+            equity=state.equity,
+            cash=state.cash,
+            day_pnl=state.day_pnl,
+            day_pnl_ratio=day_ratio,
+            day_realised=state.day_realised,
+            day_unrealised=state.day_unrealised,
+            day_fees=state.day_fees,
+            exposure_gross=state.exposure_gross,
+            drawdown_ratio=state.drawdown_ratio,
+            limits=tuple(LimitBar.of(use) for use in state.limits),
+            halted_by=state.halted_by,
+            halted_reason=state.halted_reason,
+            halted_since=state.halted_since,
+            as_of=state.received_time,
+        )
+
+
+class OverviewChange(Money):
+    """What of the overview changes by the second; the stream's ``overview``."""
+
+    account: AccountId
+    trading_state: TradingState | None
+    """None: risk is not heard, so nobody knows, and no order will be approved."""
+    services: tuple[ServiceState, ...]
+    latency_ms: float | None
+    """From our reading of the venue's socket to this gateway; median of the last minute's quotes."""
+    missing: tuple[ServiceName, ...]
+    """Services whose part of this answer is absent or old."""
+
+
+class Overview(OverviewChange):
+    venue: Venue
+    mode: Mode
+    replay: bool
+    equity_curve: tuple[EquityPoint, ...]
+    feeds: tuple[Feed, ...]
+
+
+class HaltResult(Shape):
+    trading_state: TradingState
+    """The most restrictive among the accounts it was asked for."""
+    accounts: Mapping[AccountId, TradingState]
+
+
+def most_restrictive(states: Mapping[str, TradingState]) -> TradingState:
+    """Halted before reconciling before active; halted where there is no account at all."""
+    for state in (TradingState.HALTED, TradingState.RECONCILING, TradingState.ACTIVE):
+        if state in states.values():
+            return state
+    return TradingState.HALTED

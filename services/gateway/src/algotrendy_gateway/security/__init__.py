@@ -1,0 +1,1 @@
+"""Who somebody is and how long that holds: passwords, tokens, sessions, throttles."""
