@@ -1,0 +1,5 @@
+"""``python -m algotrendy_local`` is the ``algotrendy`` command."""
+
+from algotrendy_local.cli import app
+
+app()
