@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import type { Balance, Instrument, Order, Quote } from "@/lib/api/types";
+import { orderFilter } from "./filter";
+import { orderRows } from "./store";
+import { type Draft, estimate, problemsOf, quantityFor } from "./ticket";
+
+const instrument: Instrument = { venue: "binance", symbol: "BTC-USDT", base: "BTC", quote: "USDT", price_step: "0.01", quantity_step: "0.00001", min_quantity: "0.00001", min_notional: "10", maker_fee: "0.0008", taker_fee: "0.001" };
+const quote: Quote = { venue: "binance", symbol: "BTC-USDT", bid: "6700", bid_quantity: "1", ask: "6701", ask_quantity: "0.5", last: "6700.5", event_time: "", received_time: "" };
+const balances: Balance[] = [
+  { account: "paper-1", asset: "USDT", total: "1000", available: "1000", reserved: "0" },
+  { account: "paper-1", asset: "BTC", total: "0.25", available: "0.25", reserved: "0" },
+];
+const draft = (change: Partial<Draft> = {}): Draft => ({ side: "buy", type: "limit", quantity: "0.1", price: "6700", ...change });
+
+describe("ticket", () => {
+  it("costs exactly what quantity, price and fee say", () => {
+    expect(estimate(draft({ price: "6700.10" }), instrument, quote, balances)).toMatchObject({ notional: "670.010", liquidity: "maker", fee: "0.5360080", total: "670.5460080" });
+  });
+  it("takes the opposite price at the market, and says when the best level is too small", () => {
+    const guess = estimate(draft({ type: "market", quantity: "0.6" }), instrument, quote, balances);
+    expect(guess).toMatchObject({ price: "6701", liquidity: "taker", beyondBest: true });
+    expect(guess.available?.enough).toBe(false);
+  });
+  it("is a taker when the limit crosses", () => {
+    expect(estimate(draft({ price: "6701" }), instrument, quote, balances).liquidity).toBe("taker");
+    expect(estimate(draft({ side: "sell", price: "6700" }), instrument, quote, balances).liquidity).toBe("taker");
+    expect(estimate(draft({ side: "sell", price: "6702" }), instrument, quote, balances).liquidity).toBe("maker");
+  });
+  it("says nothing rather than something wrong without a quote or a number", () => {
+    expect(estimate(draft({ type: "market" }), instrument, undefined, balances)).toMatchObject({ price: null, notional: null, total: null });
+    expect(estimate(draft({ quantity: "ten" }), instrument, quote, balances)).toMatchObject({ notional: null, fee: null });
+  });
+  it.each([
+    [{ quantity: "" }, "quantity"],
+    [{ quantity: "-1" }, "quantity"],
+    [{ quantity: "0" }, "quantity"],
+    [{ quantity: "0.000001" }, "quantity"],
+    [{ quantity: "NaN" }, "quantity"],
+    [{ quantity: "0.00100" }, "quantity"],
+    [{ price: "6700.001" }, "limit_price"],
+    [{ price: "" }, "limit_price"],
+  ] as const)("refuses %j", (change, field) => expect(problemsOf(draft(change), instrument, quote)).toHaveProperty(field));
+  it("accepts what people type", () => expect(problemsOf(draft({ price: "6,700.50", quantity: " 0.1 " }), instrument, quote)).toEqual({}));
+  it("never offers more than is there", () => {
+    expect(quantityFor(100, draft({ side: "sell" }), instrument, quote, balances)).toBe("0.25000");
+    const most = quantityFor(100, draft(), instrument, quote, balances) ?? "";
+    expect(estimate(draft({ quantity: most }), instrument, quote, balances).available?.enough).toBe(true);
+    expect(Number(most)).toBeGreaterThan(0.149);
+    expect(quantityFor(50, draft({ type: "market" }), instrument, undefined, balances)).toBeNull();
+  });
+});
+
+const order = (change: Partial<Order>): Order => ({ order_id: "a", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "limit", time_in_force: "gtc", quantity: "1", limit_price: "5", reduce_only: false, status: "open", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: "uma", source: "trader", strategy: null, reason: null, created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", signal_time: null, ...change });
+const sent = { order: { order_id: "b", account: "paper-1", symbol: "BTC-USDT", side: "buy" as const, type: "market" as const, quantity: "1", time_in_force: "gtc" as const, reduce_only: false }, at: "2026-01-01T00:00:01Z", venue: "binance" };
+
+describe("rows", () => {
+  it("show what is being sent, until the server speaks of it", () => {
+    expect(orderRows([order({})], { sent: [sent], cancels: new Set() }).map((row) => row.status)).toEqual(["sending", "open"]);
+    expect(orderRows([order({ order_id: "b", status: "proposed" })], { sent: [sent], cancels: new Set() }).map((row) => row.status)).toEqual(["proposed"]);
+  });
+  it("mark a cancel as asked only while it can still matter", () => {
+    const cancels = new Set(["a"]);
+    expect(orderRows([order({})], { sent: [], cancels })[0]?.cancelAsked).toBe(true);
+    expect(orderRows([order({ status: "filled" })], { sent: [], cancels })[0]?.cancelAsked).toBe(false);
+  });
+});
+
+describe("filter", () => {
+  const rows = orderRows([order({}), order({ order_id: "c", symbol: "LTC-USDT", status: "refused", strategy: "sma-cross", reason: { code: "max_order_notional", message: "Too large", limit: "1", observed: "2" } })], { sent: [], cancels: new Set() });
+  const find = (text: string) => rows.filter(orderFilter(text)).map((row) => row.order_id);
+  it.each([
+    ["", ["a", "c"]],
+    ["symbol:ltc", ["c"]],
+    ["state:refused source:sma", ["c"]],
+    ["state:refused symbol:btc", []],
+    ["reason:notional", ["c"]],
+    ["buy uma", ["a"]],
+    ["colour:red", []],
+  ])("%j finds %j", (text, expected) => expect(find(text)).toEqual(expected));
+});
