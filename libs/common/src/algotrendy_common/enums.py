@@ -20,6 +20,39 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    """Becomes a market order when the price has moved against its side to the trigger."""
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    """Becomes a market order when the price has moved in its favour to the trigger."""
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+    TRAILING_STOP = "trailing_stop"
+    """A stop whose trigger follows the best price since it was placed at ``trailing_ratio`` distance."""
+    OCO = "oco"
+    """A take-profit limit (``limit_price``) and a stop (``trigger_price``) over one quantity: one ends the other."""
+
+    @property
+    def triggered(self) -> bool:
+        """It waits for a price before it trades."""
+        return self in _TRIGGERED
+
+    @property
+    def priced(self) -> bool:
+        """It has a limit price."""
+        return self in _PRICED
+
+
+_TRIGGERED = frozenset(
+    {
+        OrderType.STOP,
+        OrderType.STOP_LIMIT,
+        OrderType.TAKE_PROFIT,
+        OrderType.TAKE_PROFIT_LIMIT,
+        OrderType.TRAILING_STOP,
+        OrderType.OCO,
+    }
+)
+_PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT, OrderType.OCO})
 
 
 class TimeInForce(StrEnum):
@@ -27,6 +60,8 @@ class TimeInForce(StrEnum):
     IOC = "ioc"
     FOK = "fok"
     POST_ONLY = "post_only"
+    GTD = "gtd"
+    """Until ``OrderTerms.good_until``; where a venue has none, the gateway cancels it then."""
 
 
 class OrderStatus(StrEnum):
@@ -107,3 +142,42 @@ class OrderSource(StrEnum):
     TRADER = "trader"
     WEBHOOK = "webhook"
     EXTERNAL = "external"
+    PROTECTION = "protection"
+    """The broker gateway itself, guarding a position or flattening it: only ever a reduction."""
+
+
+class MarginMode(StrEnum):
+    """How a position is paid for: in full (spot), or with borrowed money shared by the account or set apart."""
+
+    NONE = "none"
+    CROSS = "cross"
+    ISOLATED = "isolated"
+
+
+class ProtectionState(StrEnum):
+    """How well an open position is guarded by stop orders."""
+
+    PROTECTED = "protected"
+    PARTIAL = "partial"
+    """Some of the quantity is not covered; being mended."""
+    NAKED = "naked"
+    """Nothing guards it; being mended, or flattened."""
+    DUST = "dust"
+    """Less than the venue would take in an order: nothing can guard or sell it."""
+    NOT_REQUIRED = "not_required"
+    """The account's policy asks for none."""
+    FLAT = "flat"
+
+
+class HaltLevel(StrEnum):
+    STRATEGY = "strategy"
+    ACCOUNT = "account"
+    GLOBAL = "global"
+
+
+class HeldBy(StrEnum):
+    """Where a triggered order waits for its price."""
+
+    VENUE = "venue"
+    GATEWAY = "gateway"
+    """The venue cannot hold it: the broker gateway watches the price, and only while it runs."""

@@ -33,6 +33,10 @@ Price = Annotated[Decimal, BeforeValidator(_refuse_binary), _WIRE, Field(gt=0, a
 """Units of the quote currency for one unit of the base."""
 Quantity = Annotated[Decimal, BeforeValidator(_refuse_binary), _WIRE, Field(gt=0, allow_inf_nan=False)]
 """Units of the base asset, always positive; direction is the side's affair."""
+Ratio = Annotated[Decimal, BeforeValidator(_refuse_binary), _WIRE, Field(gt=0, lt=1, allow_inf_nan=False)]
+"""A fraction of one, both ends excluded."""
+Leverage = Annotated[Decimal, BeforeValidator(_refuse_binary), _WIRE, Field(ge=1, le=125, allow_inf_nan=False)]
+"""Position over the money behind it."""
 SignedQuantity = Amount
 """Units of the base asset; negative means short."""
 

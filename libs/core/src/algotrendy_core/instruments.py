@@ -34,8 +34,14 @@ class Violation:
     observed: Decimal
 
 
+class InstrumentKind(StrEnum):
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+    """Linear: quoted and settled in ``quote``."""
+
+
 class Instrument(BaseModel):
-    """A spot pair of one venue. Prices are quote for one base, quantities are base, rates are fractions."""
+    """A pair of one venue. Prices are quote for one base, quantities are base, rates are fractions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +57,10 @@ class Instrument(BaseModel):
     """Least price times quantity, in the quote currency."""
     maker_fee: Amount
     taker_fee: Amount
+    kind: InstrumentKind = InstrumentKind.SPOT
+    contract_size: Quantity = Decimal(1)
+    """Base in one contract of a perpetual; quantities here are base, an adapter converts them."""
+    max_leverage: Amount = Decimal(1)
 
     @model_validator(mode="after")
     def _limits_make_sense(self) -> "Instrument":

@@ -19,7 +19,14 @@ class FaultKind(StrEnum):
     """503, processed all the same."""
     DELAY = "delay"
     THROTTLE = "throttle"
-    """429, not processed."""
+    """Too many requests, in the venue's own words; not processed."""
+    BAN = "ban"
+    """Called on after being throttled: shut out for a while."""
+    MAINTENANCE = "maintenance"
+    REJECT = "reject"
+    """An order call is refused though nothing is wrong with it."""
+    CLOCK_SKEW = "clock_skew"
+    """The venue says that the caller's clock is wrong."""
 
 
 class Fault(BaseModel):

@@ -43,6 +43,15 @@ class Order:
     filled: Decimal = ZERO
     quote_filled: Decimal = ZERO
     status: VenueStatus = VenueStatus.NEW
+    trigger_price: Decimal | None = None
+    trailing_ratio: Decimal | None = None
+    good_until_ms: int | None = None
+    reduce_only: bool = False
+    waiting: bool = False
+    """Of a triggered order: its price has not come yet, and it is not in the book."""
+    sibling: int | None = None
+    """The other leg of an OCO pair."""
+    leverage: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +81,11 @@ class OrderRequest:
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     quote_quantity: Decimal | None = None
+    trigger_price: Decimal | None = None
+    """For the triggered types; for ``OCO`` the stop's, whose limit price, if any, is ``stop_limit_price``."""
+    stop_limit_price: Decimal | None = None
+    trailing_ratio: Decimal | None = None
+    good_until_ms: int | None = None
+    reduce_only: bool = False
+    leverage: Decimal | None = None
+    """For margin and perpetuals; None is what was set for the symbol."""

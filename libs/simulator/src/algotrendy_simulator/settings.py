@@ -28,9 +28,13 @@ class SimulatorSettings(BaseModel):
     trades_per_minute: int = Field(20, ge=4)
     """Trades made inside a recorded candle."""
     paused: bool = False
+    venue: str = "binance"
+    """Whose wire format it speaks."""
     account: str = "paper-1"
     key: str = "demo-key"
     secret: SecretStr = SecretStr("demo-secret")
+    passphrase: SecretStr = SecretStr("demo-passphrase")
+    """Where the venue has one (OKX)."""
     quote_balance: Decimal = Field(Decimal(100_000), ge=0)
     """USDT of the account at the first start."""
     weight_per_minute: int = Field(6_000, gt=0)

@@ -1,6 +1,7 @@
 """What an account holds. Positions follow from fills alone; the venue's own books are compared, not copied."""
 
 from algotrendy_common.clock import Instant
+from algotrendy_common.enums import HeldBy, MarginMode, ProtectionState
 from algotrendy_common.events.event import Event, Record
 from algotrendy_common.ids import AccountId, StrategyId, Symbol, Venue
 from algotrendy_common.money import Amount, Price
@@ -21,6 +22,28 @@ class PositionChanged(Event):
     """In the quote currency, after fees."""
     fees: Amount
     strategies: tuple[StrategyId, ...]
+    margin_mode: MarginMode = MarginMode.NONE
+    leverage: Amount | None = None
+    liquidation_price: Price | None = None
+    """As the venue says it; None on spot."""
+
+
+class ProtectionChanged(Event):
+    """How a position is guarded; ``revision`` rises with each change."""
+
+    account: AccountId
+    venue: Venue
+    symbol: Symbol
+    revision: int
+    state: ProtectionState
+    held_by: HeldBy | None
+    position_quantity: Amount
+    protected_quantity: Amount
+    stop_price: Price | None
+    take_profit_price: Price | None
+    trailing_ratio: Amount | None
+    order_ids: tuple[str, ...]
+    detail: str
 
 
 class AssetBalance(Record):

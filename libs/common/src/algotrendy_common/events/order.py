@@ -1,10 +1,38 @@
 """An order's life on the bus. PostgreSQL of the service that owns each step is the book of record."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from algotrendy_common.clock import Instant
-from algotrendy_common.enums import Liquidity, OrderSource, OrderStatus, OrderType, Side, TimeInForce
+from algotrendy_common.enums import (
+    HeldBy,
+    Liquidity,
+    MarginMode,
+    OrderSource,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from algotrendy_common.events.event import Event, Record
 from algotrendy_common.ids import AccountId, ApprovalId, ClientOrderId, OrderId, StrategyId, Symbol, Venue
-from algotrendy_common.money import Amount, Price, Quantity
+from algotrendy_common.money import Amount, Leverage, Price, Quantity, Ratio
+
+
+class Protection(Record):
+    """The exits that guard what an order buys (or sells short), from its first fill on; at least one is given."""
+
+    stop_price: Price | None = None
+    take_profit_price: Price | None = None
+    trailing_ratio: Ratio | None = None
+    """Fraction of the best price since the entry."""
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.stop_price is None and self.take_profit_price is None and self.trailing_ratio is None:
+            raise ValueError("protection without a stop, a take-profit or a trailing distance protects nothing")
+        return self
 
 
 class OrderTerms(Record):
@@ -20,6 +48,20 @@ class OrderTerms(Record):
     limit_price: Price | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
+    trigger_price: Price | None = None
+    """Of a stop, take-profit or OCO (its stop); for a trailing stop the price from which it begins to trail."""
+    trailing_ratio: Ratio | None = None
+    """Of a trailing stop: fraction of the best price by which the trigger follows."""
+    good_until: Instant | None = None
+    """End of a ``GTD`` order."""
+    protection: Protection | None = None
+    """Makes the order a bracket: its exits are placed as it fills, for what has filled."""
+    replaces: OrderId | None = None
+    """The working order this one amends: that one is gone before this one leaves, and what it filled is not traded
+    again."""
+    margin_mode: MarginMode = MarginMode.NONE
+    leverage: Leverage | None = None
+    """For margin and perpetuals; None is the account's own."""
 
 
 class OrderOrigin(Record):
@@ -33,6 +75,8 @@ class OrderOrigin(Record):
     """The price the proposer saw."""
     tick_received_time: Instant | None = None
     """When the market event that caused the order reached us."""
+    parent: OrderId | None = None
+    """The order this one guards, or whose leg it is."""
 
 
 class OrderProposed(Event):
@@ -88,6 +132,8 @@ class OrderUpdated(Event):
     reason_message: str | None
     created_at: Instant
     submitted_at: Instant | None
+    held_by: HeldBy | None = None
+    """Of a triggered order that waits for its price."""
 
     @property
     def account(self) -> str:

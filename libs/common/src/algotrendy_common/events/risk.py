@@ -3,9 +3,11 @@
 from enum import StrEnum
 
 from algotrendy_common.clock import Instant
+from algotrendy_common.enums import HaltLevel
 from algotrendy_common.events.event import Event, Record
-from algotrendy_common.ids import AccountId
-from algotrendy_common.money import Amount
+from algotrendy_common.events.order import OrderOrigin, OrderTerms
+from algotrendy_common.ids import AccountId, OrderId
+from algotrendy_common.money import Amount, Price
 
 
 class TradingState(StrEnum):
@@ -51,3 +53,52 @@ class RiskBreached(Event):
     message: str
     limit: str
     observed: str
+
+
+class HaltChanged(Event):
+    """The kill switch at one level: engaged by one person, released by two. Told at once to whoever lets orders out."""
+
+    level: HaltLevel
+    key: str
+    """The strategy's or account's id; ``*`` for all."""
+    revision: int
+    engaged: bool
+    by: str
+    reason: str
+    flatten: bool
+    """Positions are closed too, with reductions only."""
+    since: Instant
+    release_asked_by: str | None = None
+    """The first of the two who release it."""
+
+
+class ApprovalRequested(Event):
+    """Risk wants a person to decide on an order. No decision before ``expires_at`` is a refusal."""
+
+    terms: OrderTerms
+    origin: OrderOrigin
+    notional: Amount
+    reference_price: Price
+    code: str
+    message: str
+    limit: str
+    observed: str
+    asked_again: bool
+    """The price moved past the collar since the first time."""
+    expires_at: Instant
+
+    @property
+    def account(self) -> str:
+        return self.terms.account
+
+
+class ApprovalDecided(Event):
+    """A person's word on an order that risk asked about; it binds only to exactly these terms."""
+
+    order_id: OrderId
+    terms: OrderTerms
+    approved: bool
+    decided_by: str
+    reason: str
+    reference_price: Price
+    """The price the person saw."""

@@ -41,6 +41,11 @@ class VenueOrder:
     reason: str
     created_at: datetime
     updated_at: datetime
+    trigger_price: Decimal | None = None
+    trailing_ratio: Decimal | None = None
+    waiting: bool = False
+    """A triggered order whose price has not come yet."""
+    reduce_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
