@@ -9,6 +9,7 @@ from algotrendy_common.database import Database
 from algotrendy_common.enums import OrderStatus
 from algotrendy_common.events.order import OrderCancelRequested
 from algotrendy_common.telemetry import log
+from algotrendy_core import orders
 from algotrendy_core.order_states import CancelledAtVenue
 
 from algotrendy_broker_gateway.desk.books import Books
@@ -30,14 +31,14 @@ class Cancellation:
     def __init__(
         self,
         database: Database,
-        orders: OrderStore,
+        order_store: OrderStore,
         accounts: AccountStore,
         books: Books,
         reports: Reports,
         venue: Venue,
     ) -> None:
         self._database = database
-        self._orders = orders
+        self._orders = order_store
         self._accounts = accounts
         self._books = books
         self._reports = reports
@@ -93,7 +94,7 @@ class Cancellation:
         symbol, client_id = order.terms.symbol, order.venue_client_id
         for delay_s in (*_ATTEMPT_DELAYS_S, None):
             try:
-                report = await self._venue.cancel(symbol, client_id)
+                report = await self._venue.cancel(symbol, client_id, orders.venue_order_id(order.state))
                 if report is None:  # nothing works under this id any more: the venue says what became of it
                     report = await self._venue.order(symbol, client_id)
                 if report is not None:

@@ -22,6 +22,7 @@ from algotrendy_common.events.account import (
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.telemetry import log
 from algotrendy_core import orders
+from algotrendy_core.instruments import InstrumentKind
 from prometheus_client import Gauge, Histogram
 
 from algotrendy_broker_gateway.desk.gate import TradingGate
@@ -29,6 +30,7 @@ from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.balances import adoptable, differences
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
+from algotrendy_broker_gateway.domain.position_check import position_differences
 from algotrendy_broker_gateway.domain.search import Search
 from algotrendy_broker_gateway.errors import VenueUnreachable
 from algotrendy_broker_gateway.ports import Venue
@@ -91,6 +93,7 @@ class Reconciliation:
         await self._begin_watermarks(symbols)
         adopted_fills, balance_differences = await self._compare_balances(symbols)
         found += balance_differences
+        found += await self._compare_positions()
         ok = all(difference.adopted for difference in found)
         self._gate.reconciled = ok
         RECONCILED.labels(self._account).set(ok)
@@ -145,7 +148,7 @@ class Reconciliation:
         """The first time, what the account traded before is part of its opening."""
         for symbol in sorted(symbols):
             if await self._accounts.watermark(symbol) is None:
-                await self._accounts.raise_watermark(symbol, await self._venue.last_trade_id(symbol))
+                await self._accounts.move_watermark(symbol, await self._venue.fills_cursor(symbol))
 
     async def _adopt_fills(self, symbols: Iterable[str]) -> int:
         """Every fill since the watermark is in the books afterwards; returns how many were not before.
@@ -156,7 +159,8 @@ class Reconciliation:
         for symbol in sorted(symbols):
             watermark = await self._accounts.watermark(symbol)
             assert watermark is not None
-            fills = await self._venue.fills_after(symbol, watermark)
+            page = await self._venue.fills_after(symbol, watermark)
+            fills = page.fills
             for venue_order_id in dict.fromkeys(fill.venue_order_id for fill in fills):
                 report = await self._venue.order_by_venue_id(symbol, venue_order_id)
                 if report is None:
@@ -164,8 +168,8 @@ class Reconciliation:
                 own = tuple(fill for fill in fills if fill.venue_order_id == venue_order_id)
                 taken = await self._reports.take(replace(report, fills=own))
                 adopted += taken.new_fills
-            if fills:
-                await self._accounts.raise_watermark(symbol, int(fills[-1].trade_id))
+            if page.cursor != watermark:
+                await self._accounts.move_watermark(symbol, page.cursor)
         return adopted
 
     # -- balances ----------------------------------------------------------------------------------------------
@@ -211,6 +215,23 @@ class Reconciliation:
                 await self._accounts.save_balance(tx, told)
                 await tx.emit(told)
         return [one.described(one in taken) for one in differing]
+
+    # -- positions ---------------------------------------------------------------------------------------------
+
+    async def _compare_positions(self) -> list[ReconciliationDifference]:
+        """Derivatives and margin: the venue keeps them itself. On spot the balances have said it already."""
+        before = await self._accounts.positions()
+        theirs = {held.symbol: held.quantity for held in await self._venue.positions()}
+        ours = await self._accounts.positions()
+        if ours != before:  # a fill came between: the next comparison has a still picture
+            return []
+        differing = position_differences(ours, theirs, self._kept_by_venue(ours.keys() | theirs.keys()))
+        return [one.described() for one in differing]
+
+    def _kept_by_venue(self, symbols: Iterable[str]) -> frozenset[str]:
+        return frozenset(
+            symbol for symbol in symbols if self._venue.instrument(symbol).kind is InstrumentKind.PERPETUAL
+        )
 
     # -- what is said ------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from algotrendy_common.bus import Bus
 from algotrendy_common.clock import Clock, monotonic_s
 from algotrendy_common.enums import Severity
 from algotrendy_common.telemetry import log
+from algotrendy_core import orders
 from algotrendy_core.order_states import NotFoundAtVenue
 from prometheus_client import Counter
 
@@ -34,7 +35,7 @@ class Resolution:
 
     def __init__(
         self,
-        orders: OrderStore,
+        order_store: OrderStore,
         accounts: AccountStore,
         books: Books,
         reports: Reports,
@@ -43,7 +44,7 @@ class Resolution:
         clock: Clock,
         patience: Patience,
     ) -> None:
-        self._orders = orders
+        self._orders = order_store
         self._accounts = accounts
         self._books = books
         self._reports = reports
@@ -118,7 +119,9 @@ class Resolution:
     async def _give_up(self, order: OrderRecord, search: Search) -> None:
         """Last of all a cancellation under its id: were it to appear, it should not work."""
         try:
-            report = await self._venue.cancel(order.terms.symbol, order.venue_client_id)
+            report = await self._venue.cancel(
+                order.terms.symbol, order.venue_client_id, orders.venue_order_id(order.state)
+            )
         except (OutcomeUnknown, VenueRefused) as error:
             self._log.warning("cancellation of a lost order unanswered", order_id=order.order_id, error=str(error))
             await self._again(order, unanswered(search))
@@ -147,7 +150,8 @@ class Resolution:
         watermark = await self._accounts.watermark(symbol)
         if watermark is None:
             return None
-        for venue_order_id in {fill.venue_order_id for fill in await self._venue.fills_after(symbol, watermark)}:
+        page = await self._venue.fills_after(symbol, watermark)
+        for venue_order_id in dict.fromkeys(fill.venue_order_id for fill in page.fills):
             found_behind = await self._venue.order_by_venue_id(symbol, venue_order_id)
             if found_behind is not None and found_behind.order.client_id == client_id:
                 return found_behind

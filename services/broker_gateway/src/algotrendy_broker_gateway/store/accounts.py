@@ -86,27 +86,37 @@ class AccountStore:
             "UPDATE accounts SET reconciled = $2 WHERE account = $1", self._account, told.to_json().decode()
         )
 
+    async def positions(self) -> dict[str, Decimal]:
+        """Signed quantities by symbol, from fills alone."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(
+                "SELECT symbol, quantity FROM positions WHERE account = $1 AND venue = $2 AND strategy = ''",
+                self._account,
+                self._venue,
+            )
+        return {row["symbol"]: row["quantity"] for row in rows}
+
     # -- watermarks --------------------------------------------------------------------------------------------
 
-    async def watermark(self, symbol: str) -> int | None:
-        """The last trade up to which the venue's list was read without a hole; None before the first reading."""
+    async def watermark(self, symbol: str) -> str | None:
+        """The cursor up to which the venue's fills were read without a hole; None before the first reading."""
         async with self._database.reading() as tx:
-            found: int | None = await tx.fetch_value(
-                "SELECT trade_id FROM watermarks WHERE account = $1 AND venue = $2 AND symbol = $3",
+            found: str | None = await tx.fetch_value(
+                "SELECT cursor FROM watermarks WHERE account = $1 AND venue = $2 AND symbol = $3",
                 self._account,
                 self._venue,
                 symbol,
             )
         return found
 
-    async def raise_watermark(self, symbol: str, trade_id: int) -> None:
+    async def move_watermark(self, symbol: str, cursor: str) -> None:
+        """Cursors have no order of their own: only the comparison, which runs once at a time, moves them."""
         async with self._database.transaction() as tx:
             await tx.execute(
-                "INSERT INTO watermarks (account, venue, symbol, trade_id) VALUES ($1, $2, $3, $4)"
-                " ON CONFLICT (account, venue, symbol) DO UPDATE"
-                " SET trade_id = greatest(watermarks.trade_id, excluded.trade_id)",
+                "INSERT INTO watermarks (account, venue, symbol, cursor) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT (account, venue, symbol) DO UPDATE SET cursor = excluded.cursor",
                 self._account,
                 self._venue,
                 symbol,
-                trade_id,
+                cursor,
             )

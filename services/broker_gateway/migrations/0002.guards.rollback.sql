@@ -1,0 +1,11 @@
+DELETE FROM entries WHERE kind = 'funding';
+ALTER TABLE entries DROP CONSTRAINT entries_kind_check;
+ALTER TABLE entries ADD CONSTRAINT entries_kind_check CHECK (kind IN ('opening', 'transfer'));
+DROP TABLE protections;
+DROP TABLE brackets;
+DROP TABLE watches;
+ALTER TABLE orders DROP COLUMN ended_client_ids;
+ALTER TABLE orders DROP COLUMN ended_venue_ids;
+ALTER TABLE orders DROP COLUMN leg;
+ALTER TABLE watermarks RENAME COLUMN cursor TO trade_id;
+ALTER TABLE watermarks ALTER COLUMN trade_id TYPE bigint USING trade_id::bigint;

@@ -1,0 +1,31 @@
+"""Our count of positions against the venue's, where the venue keeps positions of its own.
+
+Invariant: ours follow from fills alone and are never overwritten by the venue's; a difference is said, not adopted.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from decimal import Decimal
+
+from algotrendy_common.events.account import ReconciliationDifference
+from algotrendy_common.money import ZERO, plain
+
+
+@dataclass(frozen=True, slots=True)
+class PositionDifference:
+    symbol: str
+    ours: Decimal
+    venues: Decimal
+
+    def described(self) -> ReconciliationDifference:
+        return ReconciliationDifference(
+            what="position", key=self.symbol, ours=plain(self.ours), venues=plain(self.venues), adopted=False
+        )
+
+
+def position_differences(
+    ours: Mapping[str, Decimal], venues: Mapping[str, Decimal], kept_by_venue: Set[str]
+) -> tuple[PositionDifference, ...]:
+    """Symbols among ``kept_by_venue`` whose signed quantities differ, in alphabetical order."""
+    pairs = ((symbol, ours.get(symbol, ZERO), venues.get(symbol, ZERO)) for symbol in sorted(kept_by_venue))
+    return tuple(PositionDifference(*pair) for pair in pairs if pair[1] != pair[2])
