@@ -4,6 +4,7 @@ Invariant: a state has the fields that mean something in it and no others, and s
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from algotrendy_common.enums import OrderStatus
@@ -47,11 +48,24 @@ class Approved:
 
 @dataclass(frozen=True, slots=True)
 class Submitting:
-    """Committed before the call to the venue; ``attempt`` counts the calls, all with one client order id."""
+    """Committed before the call to the venue; ``attempt`` counts the calls, all with one client order id.
+
+    ``fills`` is what earlier legs traded, where an order goes to the venue in legs that follow one another.
+    """
 
     status: ClassVar[OrderStatus] = OrderStatus.SUBMITTING
     terms: OrderTerms
     attempt: int
+    fills: tuple[Fill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing of it works at the venue: it waits here for its price, or between two of its legs."""
+
+    status: ClassVar[OrderStatus] = OrderStatus.OPEN
+    terms: OrderTerms
+    fills: tuple[Fill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,7 @@ class OutcomeUnknown:
     terms: OrderTerms
     attempt: int
     detail: str
+    fills: tuple[Fill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,7 @@ OrderState = (
     | Refused
     | Approved
     | Submitting
+    | Held
     | Open
     | PartiallyFilled
     | Filled
@@ -161,6 +177,21 @@ class ApprovalRefused:
 class SubmissionStarted:
     """The call to the venue is about to be made (a second time only with the same client order id)."""
 
+    quantity: Decimal | None = None
+    """Where less is to be traded than was ordered: a reduction of more than there is, the rest of an amended order."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldByGateway:
+    """The venue cannot wait for its price: we do."""
+
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """What worked at the venue for the order is gone for good, and the order goes on with another leg."""
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptedByVenue:
@@ -188,6 +219,13 @@ class FilledAtVenue:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedLegFilled:
+    """A trade of a leg that has ended, learnt late: it counts, and says nothing about the leg that works now."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
 class CancelledAtVenue:
     """Cancelled or expired, at the venue or (before submission) by ourselves."""
 
@@ -210,21 +248,27 @@ Report = (
     | AcceptedByVenue
     | RejectedByVenue
     | SubmissionUnanswered
+    | HeldByGateway
+    | LegEnded
     | FilledAtVenue
+    | EndedLegFilled
     | CancelledAtVenue
     | NotFoundAtVenue
 )
 
 # ── storage ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ADAPTERS: dict[OrderStatus, TypeAdapter[Any]] = {
-    state.status: TypeAdapter(state)
+_HELD = "held"
+"""In place of its status, which it shares with ``Open``."""
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    _HELD if state is Held else state.status.value: TypeAdapter(state)
     for state in (
         Proposed,
         NeedsApproval,
         Refused,
         Approved,
         Submitting,
+        Held,
         Open,
         PartiallyFilled,
         Filled,
@@ -238,11 +282,14 @@ _ADAPTERS: dict[OrderStatus, TypeAdapter[Any]] = {
 
 def to_json(state: OrderState) -> dict[str, Any]:
     """The state as plain JSON values; ``from_json`` gives it back exactly."""
-    return {"status": state.status.value, **_ADAPTERS[state.status].dump_python(state, mode="json")}
+    name = _HELD if isinstance(state, Held) else state.status.value
+    return {"status": name, **_ADAPTERS[name].dump_python(state, mode="json")}
 
 
 def from_json(document: dict[str, Any]) -> OrderState:
     """Raises ValueError (pydantic's included) on anything that ``to_json`` did not write."""
+    if document.get("status") not in _ADAPTERS:
+        raise ValueError(f"no state is called {document.get('status')!r}")
     fields = {key: value for key, value in document.items() if key != "status"}
-    state: OrderState = _ADAPTERS[OrderStatus(document["status"])].validate_python(fields)
+    state: OrderState = _ADAPTERS[document["status"]].validate_python(fields)
     return state

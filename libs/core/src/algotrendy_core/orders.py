@@ -3,6 +3,8 @@
 Invariant: reports may come twice and in any order. A fill is counted once by its trade id, nothing a venue says about
 money is ever dropped, and a state that is already known better is not replaced by an older one.
 
+    (``Held`` beside ``open``: the gateway waits for a price. An order in legs comes back to it between two of them.)
+
     proposed ─► needs_approval ─► approved ─► submitting ─► open ─► partially_filled ─► filled
         └► refused    └► refused                 │  ▲        └───────────┴► cancelled
                                                  │  └ rejected
@@ -26,8 +28,12 @@ from algotrendy_core.order_states import (
     Approved,
     Cancelled,
     CancelledAtVenue,
+    EndedLegFilled,
     Filled,
     FilledAtVenue,
+    Held,
+    HeldByGateway,
+    LegEnded,
     Lost,
     NeedsApproval,
     NotFoundAtVenue,
@@ -64,17 +70,25 @@ def apply(state: OrderState, report: Report) -> OrderState:
             if isinstance(state, Refused):
                 return state
             raise _impossible(state, report)
-        case SubmissionStarted():
-            return _start(state, report)
+        case SubmissionStarted(quantity):
+            return _start(state, report, quantity)
+        case HeldByGateway(quantity):
+            return _hold(state, report, quantity)
+        case LegEnded():
+            return _end_leg(state)
         case AcceptedByVenue(venue_order_id):
             return _accept(state, report, venue_order_id)
         case RejectedByVenue():
             return _reject(state, report)
         case SubmissionUnanswered(detail):
             # A stream message may have told us more already while the call timed out.
-            return OutcomeUnknown(state.terms, state.attempt, detail) if isinstance(state, Submitting) else state
+            if isinstance(state, Submitting):
+                return OutcomeUnknown(state.terms, state.attempt, detail, state.fills)
+            return state
         case FilledAtVenue(fill):
             return _fill(state, report, fill)
+        case EndedLegFilled(fill):
+            return _fill_late(state, report, fill)
         case CancelledAtVenue():
             return _cancel(state, report)
         case NotFoundAtVenue(detail):
@@ -83,12 +97,14 @@ def apply(state: OrderState, report: Report) -> OrderState:
             assert_never(report)
 
 
-def _start(state: OrderState, report: Report) -> OrderState:
+def _start(state: OrderState, report: Report, quantity: Decimal | None) -> OrderState:
     match state:
         case Approved():
-            return Submitting(state.terms, 1)
+            return Submitting(_lessened(state.terms, quantity), 1)
+        case Held():
+            return Submitting(_lessened(state.terms, quantity), 1, state.fills)
         case Submitting() | OutcomeUnknown():
-            return Submitting(state.terms, state.attempt + 1)
+            return Submitting(state.terms, state.attempt + 1, state.fills)
         case (
             Proposed()
             | NeedsApproval()
@@ -105,13 +121,42 @@ def _start(state: OrderState, report: Report) -> OrderState:
             assert_never(state)
 
 
+def _hold(state: OrderState, report: Report, quantity: Decimal | None) -> OrderState:
+    match state:
+        case Approved():
+            return Held(_lessened(state.terms, quantity))
+        case Held():
+            return state
+        case _:
+            raise _impossible(state, report)
+
+
+def _end_leg(state: OrderState) -> OrderState:
+    """Only of what works: what has ended altogether stays ended."""
+    match state:
+        case Open():
+            return Held(state.terms)
+        case PartiallyFilled():
+            return Held(state.terms, state.fills)
+        case _:
+            return state
+
+
+def _lessened(terms: OrderTerms, quantity: Decimal | None) -> OrderTerms:
+    if quantity is None or quantity >= terms.quantity:
+        return terms
+    return terms.model_copy(update={"quantity": quantity})
+
+
 def _accept(state: OrderState, report: Report, venue_order_id: str) -> OrderState:
     match state:
-        case Submitting() | OutcomeUnknown() | Rejected():
+        case Rejected():
             # After a rejection the later word wins because it is the one that costs money if it is true.
             return Open(state.terms, venue_order_id)
-        case Lost():
+        case Submitting() | OutcomeUnknown() | Lost():
             return _working(state.terms, venue_order_id, state.fills)
+        case Held():
+            return state
         case Cancelled():
             return state if state.venue_order_id else replace(state, venue_order_id=venue_order_id)
         case Open() | PartiallyFilled() | Filled():
@@ -124,15 +169,19 @@ def _accept(state: OrderState, report: Report, venue_order_id: str) -> OrderStat
 
 def _reject(state: OrderState, report: RejectedByVenue) -> OrderState:
     match state:
-        case Submitting() | OutcomeUnknown() | Open():
+        case Open():
             return Rejected(state.terms, report.code, report.message)
+        case Submitting() | OutcomeUnknown():
+            if not state.fills:
+                return Rejected(state.terms, report.code, report.message)
+            return Cancelled(state.terms, None, state.fills, report.message)
         case Lost():
             if not state.fills:
                 return Rejected(state.terms, report.code, report.message)
             return Cancelled(state.terms, state.venue_order_id, state.fills, report.message)
         case PartiallyFilled():
             return Cancelled(state.terms, state.venue_order_id, state.fills, report.message)
-        case Filled() | Cancelled() | Rejected():
+        case Filled() | Cancelled() | Rejected() | Held():
             return state
         case Proposed() | NeedsApproval() | Refused() | Approved():
             raise _impossible(state, report)
@@ -141,11 +190,16 @@ def _reject(state: OrderState, report: RejectedByVenue) -> OrderState:
 
 
 def _fill(state: OrderState, report: Report, fill: Fill) -> OrderState:
-    if fill.symbol != state.terms.symbol or fill.venue != state.terms.venue or fill.side is not state.terms.side:
-        raise _impossible(state, report)
+    _check_own(state, report, fill)
     match state:
-        case Submitting() | OutcomeUnknown() | Open() | Rejected():
+        case Open() | Rejected():
             return _working(state.terms, fill.venue_order_id, (fill,))
+        case Submitting() | OutcomeUnknown():
+            if _counted(state.fills, fill):
+                return state
+            return _working(state.terms, fill.venue_order_id, (*state.fills, fill))
+        case Held():
+            return _fill_late(state, report, fill)
         case PartiallyFilled() | Filled() | Lost():
             if _counted(state.fills, fill):
                 return state
@@ -164,10 +218,35 @@ def _fill(state: OrderState, report: Report, fill: Fill) -> OrderState:
             assert_never(state)
 
 
+def _fill_late(state: OrderState, report: Report, fill: Fill) -> OrderState:
+    """A fill that says nothing about what works now: only the count changes, and the end where nothing is left."""
+    _check_own(state, report, fill)
+    match state:
+        case Submitting() | OutcomeUnknown() | Held():
+            if _counted(state.fills, fill):
+                return state
+            fills = (*state.fills, fill)
+            if isinstance(state, Held) and _total(fills) >= state.terms.quantity:
+                return Filled(state.terms, fill.venue_order_id, fills)
+            return replace(state, fills=fills)
+        case Open():
+            return _working(state.terms, state.venue_order_id, (fill,))
+        case _:
+            return _fill(state, report, fill)
+
+
+def _check_own(state: OrderState, report: Report, fill: Fill) -> None:
+    terms = state.terms
+    if fill.symbol != terms.symbol or fill.venue != terms.venue or fill.side is not terms.side:
+        raise _impossible(state, report)
+
+
 def _cancel(state: OrderState, report: CancelledAtVenue) -> OrderState:
     match state:
-        case Proposed() | NeedsApproval() | Approved() | Submitting() | OutcomeUnknown():
+        case Proposed() | NeedsApproval() | Approved():
             return Cancelled(state.terms, report.venue_order_id, (), report.reason)
+        case Submitting() | OutcomeUnknown() | Held():
+            return Cancelled(state.terms, report.venue_order_id, state.fills, report.reason)
         case Open():
             return Cancelled(state.terms, state.venue_order_id, (), report.reason)
         case PartiallyFilled():
@@ -183,12 +262,22 @@ def _cancel(state: OrderState, report: CancelledAtVenue) -> OrderState:
 def _lose(state: OrderState, detail: str) -> OrderState:
     match state:
         case Submitting() | OutcomeUnknown():
-            return Lost(state.terms, None, (), detail)
+            return Lost(state.terms, None, state.fills, detail)
         case Open():
             return Lost(state.terms, state.venue_order_id, (), detail)
         case PartiallyFilled():
             return Lost(state.terms, state.venue_order_id, state.fills, detail)
-        case Proposed() | NeedsApproval() | Refused() | Approved() | Filled() | Cancelled() | Rejected() | Lost():
+        case (
+            Proposed()
+            | NeedsApproval()
+            | Refused()
+            | Approved()
+            | Held()
+            | Filled()
+            | Cancelled()
+            | Rejected()
+            | Lost()
+        ):
             return state
         case _:
             assert_never(state)
@@ -221,7 +310,8 @@ def _impossible(state: OrderState, report: Report) -> InvariantBroken:
 
 def fills_of(state: OrderState) -> tuple[Fill, ...]:
     """What has traded, in the order in which it became known."""
-    return state.fills if isinstance(state, PartiallyFilled | Filled | Cancelled | Lost) else ()
+    traded = Submitting | Held | PartiallyFilled | Filled | Cancelled | OutcomeUnknown | Lost
+    return state.fills if isinstance(state, traded) else ()
 
 
 def filled_quantity(state: OrderState) -> Decimal:
