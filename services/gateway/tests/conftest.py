@@ -18,16 +18,29 @@ import pytest_asyncio
 import structlog
 from algotrendy_common.app import App
 from algotrendy_common.clock import monotonic_s
-from algotrendy_common.enums import FeedState, Liquidity, Mode, OrderSource, OrderStatus, OrderType, Side, Timeframe
+from algotrendy_common.enums import (
+    FeedState,
+    HaltLevel,
+    HeldBy,
+    Liquidity,
+    Mode,
+    OrderSource,
+    OrderStatus,
+    OrderType,
+    ProtectionState,
+    Side,
+    Timeframe,
+)
 from algotrendy_common.errors import Refused
-from algotrendy_common.events.account import AssetBalance, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import AssetBalance, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.event import Event
 from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged
 from algotrendy_common.events.order import OrderFilled, OrderOrigin, OrderRefused, OrderTerms, OrderUpdated
-from algotrendy_common.events.risk import LimitUse, RiskStateChanged, TradingState
+from algotrendy_common.events.risk import ApprovalRequested, HaltChanged, LimitUse, RiskStateChanged, TradingState
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.ids import client_order_id, new_id
 from algotrendy_common.rpc import agent, backtest, broker_gateway, ingest, risk
+from algotrendy_common.rpc.call import Nothing
 from algotrendy_common.settings import ServiceSettings, load
 from algotrendy_common.subjects import inbox_prefix, subject_of
 from algotrendy_gateway.service import build_app
@@ -82,6 +95,11 @@ class World:
         self.runs: dict[str, backtest.Run] = {}
         self.trading = TradingState.ACTIVE
         self.feed_state = FeedState.LIVE
+        self.halts: list[HaltChanged] = []
+        self.pending: list[ApprovalRequested] = []
+        self.limits = risk.AccountLimitsSet(
+            account=ACCOUNT, version=1, document={"max_orders": 60}, set_by="seed", set_at=datetime.now(UTC), reason=""
+        )
         self.strategy = self.make("agent", StrategyStateChanged, **STRATEGY)
 
     def make(self, producer: str, event_class: type[Event], /, **fields: Any) -> Any:
@@ -231,12 +249,98 @@ class World:
     async def answer_halt(self, asked: risk.HaltAsked) -> risk.HaltDone:
         self.asked.append(asked)
         self.trading = TradingState.HALTED
-        return risk.HaltDone(states=(self.risk_state(),))
+        self.halts = [self.halt(asked)]
+        return risk.HaltDone(states=(self.risk_state(),), halts=tuple(self.halts))
 
     async def answer_resume(self, asked: risk.ResumeAsked) -> risk.HaltDone:
         self.asked.append(asked)
-        self.trading = TradingState.ACTIVE
-        return risk.HaltDone(states=(self.risk_state(),))
+        if self.halts and self.halts[0].release_asked_by in (None, asked.by):
+            self.halts = [self.halts[0].model_copy(update={"release_asked_by": asked.by})]
+            return risk.HaltDone(states=(self.risk_state(),), halts=tuple(self.halts))
+        self.trading, self.halts = TradingState.ACTIVE, []
+        return risk.HaltDone(states=(self.risk_state(),), released=True)
+
+    def halt(self, asked: risk.HaltAsked) -> HaltChanged:
+        level = HaltLevel.STRATEGY if asked.strategy else HaltLevel.ACCOUNT if asked.account else HaltLevel.GLOBAL
+        return self.make(
+            "risk", HaltChanged, level=level, key=asked.strategy or asked.account or "*", revision=1, engaged=True,
+            by=asked.by, reason=asked.reason, flatten=asked.flatten, since=datetime.now(UTC),
+        )  # fmt: skip
+
+    async def answer_halts(self, asked: Any) -> risk.Halts:
+        return risk.Halts(halts=tuple(self.halts))
+
+    def request(self, user: str = "ada", **changes: Any) -> ApprovalRequested:
+        return self.make(
+            "risk", ApprovalRequested, terms=self.terms(**changes),
+            origin=OrderOrigin(source=OrderSource.TRADER, user=user, reason="order ticket"), notional=Decimal("2900"),
+            reference_price=Decimal("30000"), code="approval_single", message="large", limit="1000", observed="2900",
+            asked_again=False, expires_at=datetime.now(UTC) + timedelta(minutes=5),
+        )  # fmt: skip
+
+    async def answer_pending(self, asked: Any) -> risk.PendingApprovals:
+        return risk.PendingApprovals(approvals=tuple(self.pending))
+
+    async def answer_limits(self, asked: risk.LimitsAsked) -> risk.LimitsHistory:
+        return risk.LimitsHistory(versions=(self.limits,))
+
+    async def answer_set_limits(self, asked: risk.SetLimitsAsked) -> risk.AccountLimitsSet:
+        self.asked.append(asked)
+        if asked.version != self.limits.version:
+            raise Refused("limits_changed", "somebody was quicker")
+        changes = {"version": asked.version + 1, "document": asked.document, "set_by": asked.by}
+        self.limits = self.limits.model_copy(update=changes)
+        return self.limits
+
+    async def answer_portfolio(self, asked: risk.PortfolioAsked) -> risk.Portfolio:
+        self.asked.append(asked)
+        held = risk.PortfolioPosition(
+            account=ACCOUNT, venue="binance", symbol="BTC-USDT", quantity=Decimal(1), average_price=Decimal(29000),
+            mark=Decimal(30000), realised_pnl=Decimal(0), unrealised_pnl=Decimal(1000), fees=Decimal(12),
+            exposure=Decimal(30000),
+        )  # fmt: skip
+        told = risk.PortfolioStatistics(
+            trades=3, win_rate=0.5, profit_factor=None, sharpe=1.2, sortino=None, max_drawdown=0.1, total_return=0.01
+        )
+        return risk.Portfolio(
+            quote_currency="USDT", equity=Decimal(101000), realised_pnl=Decimal(0), unrealised_pnl=Decimal(1000),
+            fees=Decimal(12), exposure_gross=Decimal(30000), exposure_net=Decimal(30000), positions=(held,),
+            statistics=told, equity_curve=(risk.EquityPoint(time=datetime.now(UTC), equity=Decimal(101000)),),
+        )  # fmt: skip
+
+    async def answer_enable(self, asked: risk.EnableAsked) -> Nothing:
+        self.asked.append(asked)
+        return Nothing()
+
+    def protection(self, revision: int = 1, **changes: Any) -> ProtectionChanged:
+        fields = {
+            "account": ACCOUNT, "venue": "binance", "symbol": "BTC-USDT", "revision": revision,
+            "state": ProtectionState.PROTECTED, "held_by": HeldBy.VENUE, "position_quantity": Decimal(1),
+            "protected_quantity": Decimal(1), "stop_price": Decimal(27000), "take_profit_price": None,
+            "trailing_ratio": None, "order_ids": (), "detail": "",
+        }  # fmt: skip
+        return self.make("broker_gateway", ProtectionChanged, **(fields | changes))
+
+    async def answer_protections(self, asked: Any) -> broker_gateway.Protections:
+        return broker_gateway.Protections(protections=(self.protection(),))
+
+    async def answer_cancel_all(self, asked: broker_gateway.CancelAllAsked) -> broker_gateway.CancelAllDone:
+        self.asked.append(asked)
+        return broker_gateway.CancelAllDone(orders=3)
+
+    async def answer_credentials(self, asked: Any) -> broker_gateway.Credentials:
+        row = broker_gateway.CredentialInfo(
+            account=ACCOUNT, venue="binance", key_hint="wxyz", key_version=1, stored_at=datetime.now(UTC)
+        )
+        return broker_gateway.Credentials(credentials=(row,))
+
+    async def answer_earn(self, asked: broker_gateway.EarnAsked) -> broker_gateway.EarnProducts:
+        self.asked.append(asked)
+        product = broker_gateway.EarnProduct(
+            product_id="ESRFUO3", asset="ETH", lock="instant", apr_low=Decimal("0.02"), apr_high=None, minimum=None,
+            can_allocate=True, allocated=Decimal(0), pending=False,
+        )  # fmt: skip
+        return broker_gateway.EarnProducts(products=(product,))
 
     async def answer_refusals(self, asked: risk.RefusalsAsked) -> risk.Refusals:
         wanted = [r for r in self.refusals if asked.order_id in (None, r.terms.order_id)]
@@ -295,12 +399,23 @@ def _responders(world: World) -> dict[str, list[tuple[Any, Any]]]:
             (broker_gateway.FILLS, world.answer_fills),
             (broker_gateway.POSITIONS, world.answer_positions),
             (broker_gateway.BALANCES, world.answer_balances),
+            (broker_gateway.PROTECTIONS, world.answer_protections),
+            (broker_gateway.CANCEL_ALL, world.answer_cancel_all),
+            (broker_gateway.CREDENTIALS, world.answer_credentials),
+            (broker_gateway.EARN, world.answer_earn),
+            (broker_gateway.EARN_CHANGE, world.answer_earn),
         ],
         "risk": [
             (risk.STATE, world.answer_state),
             (risk.HALT, world.answer_halt),
             (risk.RESUME, world.answer_resume),
             (risk.REFUSALS, world.answer_refusals),
+            (risk.HALTS, world.answer_halts),
+            (risk.PENDING, world.answer_pending),
+            (risk.LIMITS, world.answer_limits),
+            (risk.SET_LIMITS, world.answer_set_limits),
+            (risk.PORTFOLIO, world.answer_portfolio),
+            (risk.ENABLE, world.answer_enable),
         ],
         "agent": [
             (agent.STRATEGIES, world.answer_strategies),

@@ -12,6 +12,7 @@ from algotrendy_common.events.ops import ServiceHealthChanged
 from algotrendy_common.events.order import OrderApproved, OrderOrigin, OrderProposed, OrderRefused, OrderTerms
 from algotrendy_common.events.risk import RiskStateChanged, TradingState
 from algotrendy_common.ids import new_id
+from algotrendy_common.rpc.broker_gateway import AccountInfo
 from algotrendy_gateway.domain.accounts import Account, most_restrictive
 from algotrendy_gateway.domain.board import SILENCE, Board
 from algotrendy_gateway.domain.latency import Latency
@@ -157,7 +158,7 @@ def test_one_live_account_makes_the_platform_live():
     board = Board()
     assert platform_mode(board) is None
     for name, mode in (("paper-1", Mode.PAPER), ("live-1", Mode.LIVE)):
-        board.accounts[name] = Account(account=name, venue="binance", mode=mode, quote_currency="USDT")
+        board.accounts[name] = Account.of(AccountInfo(account=name, venue="binance", mode=mode, quote_currency="USDT"))
     assert platform_mode(board) is Mode.LIVE
 
 
@@ -201,8 +202,8 @@ BTC = Instrument(
         ({"quantity": Decimal("0.00001")}, "quantity", "at least 0.0001"),
         ({"quantity": Decimal("0.0001"), "limit_price": Decimal(100)}, "quantity", "minimum of 5"),
         ({"limit_price": Decimal("0.001")}, "limit_price", "multiple of 0.01"),
-        ({"limit_price": None}, "limit_price", "needs a price"),
-        ({"type": OrderType.MARKET}, "limit_price", "has no price"),
+        ({"limit_price": None}, "limit_price", "needs it"),
+        ({"type": OrderType.MARKET}, "limit_price", "has none"),
         (
             {"type": OrderType.MARKET, "limit_price": None, "time_in_force": TimeInForce.POST_ONLY},
             "time_in_force",

@@ -16,6 +16,7 @@ from algotrendy_common.events.market import BarUpdated, TradePrinted
 from algotrendy_common.events.ops import AlertRaised
 from algotrendy_common.events.risk import TradingState
 from algotrendy_common.ids import new_id
+from algotrendy_common.rpc import risk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PASSWORD = "correct horse battery staple"
@@ -69,7 +70,8 @@ async def greeted(listener: Listener) -> Any:
 async def test_it_begins_with_everything(running):
     async with listening(running) as listener:
         snapshot = await greeted(listener)
-    assert set(snapshot) == {"quotes", "orders", "positions", "balances", "strategies", "overview", "feeds"}
+    kinds = {"quotes", "orders", "positions", "balances", "strategies", "overview", "feeds", "halts", "approvals"}
+    assert set(snapshot) == kinds
     assert snapshot["quotes"][0]["symbol"] == "BTC-USDT"
     assert snapshot["positions"][0]["quantity"] == "1"
     assert snapshot["balances"][0]["asset"] == "USDT"
@@ -125,6 +127,39 @@ async def test_what_happens_is_told(running, world):
         progress = world.make("backtest", BacktestProgressed, run_id=new_id(), stage="bars", done=1, total=2)
         await world.tell(progress)
         assert (await listener.until("backtest"))["run_id"] == progress.run_id
+
+
+async def test_halts_and_approvals_are_told_at_once_and_stand_in_the_snapshot(running, world):
+    waiting = world.request()
+    world.pending = [waiting]
+    async with listening(running) as listener:
+        await greeted(listener)
+        await world.tell(waiting)
+        assert (await listener.until("approval"))["order_id"] == waiting.terms.order_id
+        halt = world.halt(risk.HaltAsked(account="paper-1", by="tom", reason="r"))
+        world.halts = [halt]
+        await world.tell(halt)
+        assert (await listener.until("halt"))["key"] == "paper-1"
+    async with listening(running) as second:
+        snapshot = await greeted(second)
+        assert [row["key"] for row in snapshot["halts"]] == ["paper-1"]
+        assert waiting.terms.order_id in [row["order_id"] for row in snapshot["approvals"]]
+        world.pending, world.halts = [], []
+        await world.tell(world.refusal(waiting.terms))
+        ended = await second.until("approval_ended", lambda data: data["order_id"] == waiting.terms.order_id)
+        assert ended == {"order_id": waiting.terms.order_id}
+        await world.tell(
+            halt.model_copy(update={"event_id": new_id(), "engaged": False, "received_time": datetime.now(UTC)})
+        )
+        assert (await second.until("halt", lambda data: not data["engaged"]))["key"] == "paper-1"
+
+
+async def test_a_position_is_told_anew_when_its_guard_changes(running, world):
+    async with listening(running) as listener:
+        await greeted(listener)
+        await world.tell(world.protection(revision=7, stop_price=Decimal(27500)))
+        told = await listener.until("position", lambda data: data["guard"]["stop_price"] == "27500")
+        assert told["symbol"] == "BTC-USDT"
 
 
 async def test_a_halt_is_told_at_once(running, world):

@@ -1,7 +1,7 @@
-"""What a person may command: orders, cancels, halts, strategies, backtests. Every command is audited.
+"""What a person may command: orders, cancels, strategies, backtests. Every command is audited.
 
-Invariant: an order id is one order, however often it is sent; a halt waits for nothing, anything that starts or resumes
-trading is in the audit trail before it is asked for.
+Invariant: an order id is one order, however often it is sent; anything that starts trading is in the audit trail
+before it is asked for.
 """
 
 from algotrendy_common.clock import Clock
@@ -11,9 +11,8 @@ from algotrendy_common.errors import AlgoTrendyError, Refused
 from algotrendy_common.events.backtest import BacktestRequested, BacktestSpec
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderCancelRequested, OrderOrigin, OrderProposed, OrderTerms
-from algotrendy_common.events.risk import RiskStateChanged
 from algotrendy_common.ids import new_id
-from algotrendy_common.rpc import agent, broker_gateway, risk
+from algotrendy_common.rpc import agent, broker_gateway
 from algotrendy_common.rpc.call import Call, Nothing
 
 from algotrendy_gateway.audit import Auditor
@@ -54,7 +53,7 @@ class Desk:
         """As the broker gateway has them; raises ``ServiceMissing`` where it was never heard."""
         if not self._board.accounts:
             answer = await self._peers.ask(broker_gateway.ACCOUNTS, Nothing())
-            self._board.accounts = {info.account: Account(**dict(info)) for info in answer.accounts}
+            self._board.accounts = {info.account: Account.of(info) for info in answer.accounts}
         return list(self._board.accounts.values())
 
     async def account(self, name: str) -> Account:
@@ -122,30 +121,11 @@ class Desk:
                 raise NotFound("order") from None
             return Order.proposed(proposal.terms, proposal.origin, proposal.proposed_at)
 
-    # -- halts -------------------------------------------------------------------------------------------------
-
-    async def halt(self, account: str | None, user: str, reason: str) -> tuple[RiskStateChanged, ...]:
-        """Stop trading on an account, or on all."""
-        asked = risk.HaltAsked(account=account, by=user, reason=reason)
-        target = account or "all accounts"
-        try:
-            done = await self._peers.ask(risk.HALT, asked)
-        except AlgoTrendyError as error:
-            await self._auditor.after_the_fact(user, "halt", target, after=reason, outcome=f"failed: {error}")
-            raise
-        await self._auditor.after_the_fact(user, "halt", target, after=reason, outcome="done")
-        return done.states
-
-    async def resume(self, account: str | None, user: str, reason: str) -> tuple[RiskStateChanged, ...]:
-        asked = risk.ResumeAsked(account=account, by=user, reason=reason)
-        done = await self._audited(risk.RESUME, asked, user, "resume", account or "all accounts", reason)
-        return done.states
-
     # -- strategies and backtests ------------------------------------------------------------------------------
 
     async def command_strategy(self, call: StrategyCall, strategy: str, user: str) -> Strategy:
         asked = agent.StrategyCommanded(strategy=strategy, by=user)
-        done = await self._audited(call, asked, user, f"{call.verb}_strategy", strategy, None)
+        done = await self._audited(call, asked, user, f"{call.verb}_strategy", strategy)
         return Strategy.of(done.strategy)
 
     async def request_backtest(self, spec: BacktestSpec, user: str) -> str:
@@ -157,14 +137,14 @@ class Desk:
             await transaction.emit(self._events.make(BacktestRequested, run_id=run_id, requested_by=user, spec=spec))
         return run_id
 
-    async def _audited[Req: agent.StrategyCommanded | risk.ResumeAsked, Res: agent.StrategyChanged | risk.HaltDone](
-        self, call: Call[Req, Res], asked: Req, user: str, action: str, target: str, after: str | None
-    ) -> Res:
-        await self._auditor.alone(user, action, target, after=after, outcome="asked")
+    async def _audited(
+        self, call: StrategyCall, asked: agent.StrategyCommanded, user: str, action: str, target: str
+    ) -> agent.StrategyChanged:
+        await self._auditor.alone(user, action, target, outcome="asked")
         try:
             done = await self._peers.ask(call, asked)
         except AlgoTrendyError as error:
-            await self._auditor.after_the_fact(user, action, target, after=after, outcome=f"failed: {error}")
+            await self._auditor.after_the_fact(user, action, target, outcome=f"failed: {error}")
             raise
-        await self._auditor.after_the_fact(user, action, target, after=after, outcome="done")
+        await self._auditor.after_the_fact(user, action, target, outcome="done")
         return done

@@ -4,19 +4,21 @@ Invariant: nothing here waits for anything but the store of alerts; what a lost 
 """
 
 from algotrendy_common.clock import Clock
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed
 from algotrendy_common.events.market import BarUpdated, FeedHealthChanged, QuoteChanged, TradePrinted
 from algotrendy_common.events.ops import AlertRaised, MessageDeadLettered, ServiceHealthChanged
-from algotrendy_common.events.order import OrderApproved, OrderFilled, OrderProposed, OrderRefused, OrderUpdated
-from algotrendy_common.events.risk import RiskBreached, RiskStateChanged
+from algotrendy_common.events.order import OrderFilled, OrderProposed
+from algotrendy_common.events.risk import ApprovalRequested, HaltChanged, RiskBreached, RiskStateChanged
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 
 from algotrendy_gateway.domain.alerts import Alert
 from algotrendy_gateway.domain.board import Board
 from algotrendy_gateway.domain.market import Bar, Trade
+from algotrendy_gateway.domain.order_list import Spoken
 from algotrendy_gateway.domain.orders import Fill
 from algotrendy_gateway.domain.overview import overview_change
+from algotrendy_gateway.domain.risk import Approval, ApprovalEnded, Halt
 from algotrendy_gateway.domain.strategies import BacktestUpdate, Signal
 from algotrendy_gateway.ports import AlertStore
 from algotrendy_gateway.stream.hub import Hub
@@ -55,7 +57,9 @@ class Handlers:
 
     # -- orders and accounts -----------------------------------------------------------------------------------
 
-    async def on_order(self, event: OrderProposed | OrderApproved | OrderRefused | OrderUpdated) -> None:
+    async def on_order(self, event: Spoken) -> None:
+        if not isinstance(event, OrderProposed | ApprovalRequested):
+            self._approval_ended(event.terms.order_id)
         order = self._board.orders.take(event)
         if order is not None:
             self._hub.publish(Delta(Kind.ORDER, order, account=order.account))
@@ -67,6 +71,12 @@ class Handlers:
         position = self._board.take_position(event)
         if position is not None:
             # The same key as the pulse's, so that a price that waits never overtakes a fill.
+            key = (event.account, event.venue, event.symbol)
+            self._hub.publish(Delta(Kind.POSITION, position, account=event.account, key=key))
+
+    async def on_protection(self, event: ProtectionChanged) -> None:
+        position = self._board.take_protection(event)
+        if position is not None and position.quantity:
             key = (event.account, event.venue, event.symbol)
             self._hub.publish(Delta(Kind.POSITION, position, account=event.account, key=key))
 
@@ -82,6 +92,21 @@ class Handlers:
             # A halt is told at once; figures wait for the pulse.
             change = overview_change(self._board, event.account, self._clock.now())
             self._hub.publish(Delta(Kind.OVERVIEW, change, account=event.account, key=(event.account,)))
+
+    # -- halts and approvals -----------------------------------------------------------------------------------
+
+    async def on_halt(self, event: HaltChanged) -> None:
+        if self._board.take_halt(event):
+            self._hub.publish(Delta(Kind.HALT, Halt.of(event)))
+
+    async def on_approval_requested(self, event: ApprovalRequested) -> None:
+        if event.expires_at > self._clock.now() and self._board.take_approval(event):
+            self._hub.publish(Delta(Kind.APPROVAL, Approval.of(event)))
+            await self.on_order(event)
+
+    def _approval_ended(self, order_id: str) -> None:
+        if self._board.end_approval(order_id):
+            self._hub.publish(Delta(Kind.APPROVAL_ENDED, ApprovalEnded(order_id=order_id)))
 
     # -- strategies and backtests ------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from algotrendy_common.app import App
 from algotrendy_common.clock import Clock
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed, BacktestRequested
 from algotrendy_common.events.market import BarUpdated, FeedHealthChanged, QuoteChanged, TradePrinted
 from algotrendy_common.events.ops import AlertRaised, AuditRecorded, MessageDeadLettered, ServiceHealthChanged
@@ -14,7 +14,13 @@ from algotrendy_common.events.order import (
     OrderRefused,
     OrderUpdated,
 )
-from algotrendy_common.events.risk import RiskBreached, RiskStateChanged
+from algotrendy_common.events.risk import (
+    ApprovalDecided,
+    ApprovalRequested,
+    HaltChanged,
+    RiskBreached,
+    RiskStateChanged,
+)
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 
 from algotrendy_gateway.adapters.peers import Peers
@@ -32,6 +38,7 @@ from algotrendy_gateway.security.passwords import Passwords
 from algotrendy_gateway.security.throttle import Throttle
 from algotrendy_gateway.security.tokens import AccessTokens
 from algotrendy_gateway.settings import GatewaySettings
+from algotrendy_gateway.steering import Steering
 from algotrendy_gateway.store.alerts import Alerts
 from algotrendy_gateway.store.audit import AuditTrail
 from algotrendy_gateway.store.proposals import Proposals
@@ -73,6 +80,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock | None = None) -> App:
     hub = Hub(max_clients=settings.max_stream_clients, max_per_session=settings.max_streams_per_session)
     handlers = Handlers(board, hub, alerts, app.clock)
     desk = Desk(database, proposals, auditor, peers, board, app.events, app.clock)
+    steering = Steering(database, auditor, peers, board, app.events)
     library = Library(board, peers, proposals, handlers.on_order, app.clock)
     pulse = Pulse(board, hub, sessions, alerts, app.clock)
     people = People(database, users, passwords, auditor, app.clock)
@@ -93,12 +101,15 @@ def build_app(settings: GatewaySettings, *, clock: Clock | None = None) -> App:
     app.reads(AccountReconciled, handlers.on_reconciled)
     app.reads(RiskStateChanged, handlers.on_risk_state)
     app.reads(RiskBreached, handlers.on_breach)
+    app.reads(HaltChanged, handlers.on_halt)
+    app.reads(ApprovalRequested, handlers.on_approval_requested)
+    app.reads(ProtectionChanged, handlers.on_protection)
     app.reads(BacktestProgressed, handlers.on_backtest_progress)
     app.reads(BacktestFinished, handlers.on_backtest_result)
     app.reads(ServiceHealthChanged, handlers.on_heartbeat)
     app.reads(AlertRaised, handlers.on_alert)
     app.reads(MessageDeadLettered, handlers.on_dead_letter)
-    app.publishes(OrderProposed, OrderCancelRequested, BacktestRequested, AuditRecorded)
+    app.publishes(OrderProposed, OrderCancelRequested, ApprovalDecided, BacktestRequested, AuditRecorded)
 
     if settings.demo_password is not None:
         demo_password = settings.demo_password.get_secret_value()
@@ -121,6 +132,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock | None = None) -> App:
                 board=board,
                 hub=hub,
                 desk=desk,
+                steering=steering,
                 library=library,
                 peers=peers,
                 alerts=alerts,

@@ -41,7 +41,15 @@ class Synchroniser:
 
     async def once(self) -> set[str]:
         """Ask everybody; returns the services that did not answer."""
-        questions = [self._accounts, self._instruments, self._quotes, self._feeds, self._strategies]
+        questions = [
+            self._accounts,
+            self._instruments,
+            self._quotes,
+            self._feeds,
+            self._strategies,
+            self._halts,
+            self._approvals,
+        ]
         missing = await self._all(questions)
         for account in tuple(self._board.accounts):
             missing |= await self._all([self._of_account(account, ask) for ask in _ACCOUNT_QUESTIONS])
@@ -66,7 +74,7 @@ class Synchroniser:
 
     async def _accounts(self) -> None:
         answer = await self._peers.ask(broker_gateway.ACCOUNTS, Nothing())
-        self._board.accounts = {info.account: Account(**dict(info)) for info in answer.accounts}
+        self._board.accounts = {info.account: Account.of(info) for info in answer.accounts}
 
     async def _instruments(self) -> None:
         answer = await self._peers.ask(ingest.INSTRUMENTS, Nothing())
@@ -84,6 +92,18 @@ class Synchroniser:
     async def _strategies(self) -> None:
         for strategy in (await self._peers.ask(agent.STRATEGIES, Nothing())).strategies:
             await self._handlers.on_strategy(strategy)
+
+    async def _halts(self) -> None:
+        """What is not among the answers is in force no more, whatever event was missed."""
+        answer = await self._peers.ask(risk.HALTS, Nothing())
+        for halt in answer.halts:
+            await self._handlers.on_halt(halt)
+        self._board.keep_halts({(halt.level, halt.key) for halt in answer.halts}, self._clock.now())
+
+    async def _approvals(self) -> None:
+        answer = await self._peers.ask(risk.PENDING, Nothing())
+        for waiting in answer.approvals:
+            await self._handlers.on_approval_requested(waiting)
 
     # -- of one account ----------------------------------------------------------------------------------------
 
@@ -107,6 +127,11 @@ class Synchroniser:
         for position in (await self._peers.ask(broker_gateway.POSITIONS, asked)).positions:
             await self._handlers.on_position(position)
 
+    async def protections(self, account: str) -> None:
+        asked = broker_gateway.AccountAsked(account=account)
+        for protection in (await self._peers.ask(broker_gateway.PROTECTIONS, asked)).protections:
+            await self._handlers.on_protection(protection)
+
     async def balances(self, account: str) -> None:
         asked = broker_gateway.AccountAsked(account=account)
         balance = (await self._peers.ask(broker_gateway.BALANCES, asked)).balance
@@ -124,6 +149,7 @@ _ACCOUNT_QUESTIONS: tuple[_AccountQuestion, ...] = (
     Synchroniser.recent_orders,
     Synchroniser.refusals,
     Synchroniser.positions,
+    Synchroniser.protections,
     Synchroniser.balances,
     Synchroniser.risk_state,
 )

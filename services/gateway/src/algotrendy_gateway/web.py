@@ -20,6 +20,7 @@ from algotrendy_gateway.api.alerts import alert_routes
 from algotrendy_gateway.api.auth import auth_routes
 from algotrendy_gateway.api.backtests import backtest_routes
 from algotrendy_gateway.api.border import LOOPBACK, Border, host_name
+from algotrendy_gateway.api.keys import key_routes
 from algotrendy_gateway.api.market import market_routes
 from algotrendy_gateway.api.orders import order_routes
 from algotrendy_gateway.api.risk import risk_routes
@@ -32,6 +33,7 @@ from algotrendy_gateway.ports import Asking
 from algotrendy_gateway.security.gate import Gate
 from algotrendy_gateway.security.throttle import Throttle
 from algotrendy_gateway.settings import GatewaySettings
+from algotrendy_gateway.steering import Steering
 from algotrendy_gateway.store.alerts import Alerts
 from algotrendy_gateway.store.audit import AuditTrail
 from algotrendy_gateway.stream.hub import Hub
@@ -49,6 +51,7 @@ class Parts:
     board: Board
     hub: Hub
     desk: Desk
+    steering: Steering
     library: Library
     peers: Asking
     alerts: Alerts
@@ -79,9 +82,10 @@ def build_api(parts: Parts) -> FastAPI:
         auth_routes(parts.gate, parts.settings),
         account_routes(parts.board, parts.desk, parts.library, parts.peers, parts.health),
         market_routes(parts.board, parts.peers),
-        order_routes(parts.desk, parts.library, parts.peers, parts.throttle),
-        strategy_routes(parts.desk, parts.peers),
-        risk_routes(parts.desk),
+        order_routes(parts.desk, parts.steering, parts.library, parts.peers, parts.throttle),
+        strategy_routes(parts.desk, parts.steering, parts.peers),
+        risk_routes(parts.steering, parts.peers),
+        key_routes(parts.steering, parts.peers),
         backtest_routes(parts.desk, parts.library),
         alert_routes(parts.alerts, parts.trail),
         ticket_routes(parts.gate, parts.desk),

@@ -44,7 +44,14 @@ def account_routes(board: Board, desk: Desk, library: Library, peers: Asking, he
     async def positions(account: AccountQuery) -> list[Position]:
         await desk.account(account)
         answer = await peers.ask(broker_gateway.POSITIONS, broker_gateway.AccountAsked(account=account))
-        return [Position.of(event, board.quotes.get((event.venue, event.symbol))) for event in answer.positions]
+        return [
+            Position.of(
+                event,
+                board.quotes.get((event.venue, event.symbol)),
+                board.guard(event.account, event.venue, event.symbol),
+            )
+            for event in answer.positions
+        ]
 
     @routes.get("/balances")
     async def balances(account: AccountQuery) -> list[Balance]:

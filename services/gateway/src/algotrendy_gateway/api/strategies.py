@@ -1,18 +1,32 @@
 """Strategies and their signals."""
 
+from typing import Annotated
+
 from algotrendy_common.ids import StrategyId
 from algotrendy_common.rpc import agent
 from algotrendy_common.rpc.call import Nothing
 from fastapi import APIRouter
+from pydantic import StringConstraints
 
 from algotrendy_gateway.api.access import Owner
 from algotrendy_gateway.api.parameters import Limit
 from algotrendy_gateway.desk import Desk
+from algotrendy_gateway.domain.shape import Shape
 from algotrendy_gateway.domain.strategies import Signal, Strategy
 from algotrendy_gateway.ports import Asking
+from algotrendy_gateway.steering import Steering
 
 
-def strategy_routes(desk: Desk, peers: Asking) -> APIRouter:
+class Enabling(Shape):
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
+class Enabled(Shape):
+    strategy: StrategyId
+    enabled: bool
+
+
+def strategy_routes(desk: Desk, steering: Steering, peers: Asking) -> APIRouter:
     routes = APIRouter(tags=["strategies"])
 
     @routes.get("/strategies")
@@ -33,6 +47,12 @@ def strategy_routes(desk: Desk, peers: Asking) -> APIRouter:
     async def stop_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
         """Its positions stay."""
         return await desk.command_strategy(agent.STOP, strategy, owner.username)
+
+    @routes.post("/strategies/{strategy}/enable", status_code=202)
+    async def enable_strategy(strategy: StrategyId, enabling: Enabling, owner: Owner) -> Enabled:
+        """Risk switched it off because it kept firing; a person lets it trade again."""
+        await steering.enable(strategy, owner.username, enabling.reason)
+        return Enabled(strategy=strategy, enabled=True)
 
     @routes.get("/signals")
     async def signals(limit: Limit = 100) -> list[Signal]:

@@ -17,6 +17,7 @@ from algotrendy_gateway.api.border import same_origin
 from algotrendy_gateway.desk import Desk
 from algotrendy_gateway.domain.board import Board
 from algotrendy_gateway.domain.overview import overview_change
+from algotrendy_gateway.domain.risk import Approval, Halt
 from algotrendy_gateway.domain.shape import Shape
 from algotrendy_gateway.errors import TooMany
 from algotrendy_gateway.security.gate import Gate
@@ -98,6 +99,8 @@ def greet(client: Client, board: Board, version: str, clock: Clock) -> None:
         strategies=tuple(strategy for strategy in board.strategies() if strategy.account == account),
         overview=overview_change(board, account, now),
         feeds=board.feeds(now),
+        halts=tuple(Halt.of(halt) for halt in board.halts()),
+        approvals=tuple(Approval.of(waiting) for waiting in board.approvals(now)),
     )
     client.put_first(tail(Kind.HELLO, hello))
     client.put_first(tail(Kind.SNAPSHOT, snapshot))

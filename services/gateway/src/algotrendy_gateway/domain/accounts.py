@@ -5,14 +5,29 @@ from decimal import Decimal
 from typing import Literal, Self
 
 from algotrendy_common.clock import Instant
-from algotrendy_common.enums import Mode
-from algotrendy_common.events.account import PositionChanged
+from algotrendy_common.enums import HeldBy, MarginMode, Mode, OrderType, ProtectionState, TimeInForce
+from algotrendy_common.events.account import PositionChanged, ProtectionChanged
 from algotrendy_common.events.risk import LimitUse, RiskStateChanged, TradingState
 from algotrendy_common.ids import AccountId, ServiceName, StrategyId, Symbol, Venue
 from algotrendy_common.money import ZERO, Amount, Price
+from algotrendy_common.rpc.broker_gateway import AccountInfo
 
 from algotrendy_gateway.domain.market import Feed, Quote
 from algotrendy_gateway.domain.shape import Shape, ratio
+
+
+class Capabilities(Shape):
+    """What the ticket may offer on the account; anything else is refused with a reason."""
+
+    order_types: tuple[OrderType, ...]
+    resting: tuple[OrderType, ...]
+    """Those that the venue holds itself; the others wait at the broker gateway."""
+    times_in_force: tuple[TimeInForce, ...]
+    margin_modes: tuple[MarginMode, ...]
+    max_leverage: Amount
+    reduce_only: bool
+    dead_man_switch: bool
+    earn: bool
 
 
 class Account(Shape):
@@ -20,6 +35,42 @@ class Account(Shape):
     venue: Venue
     mode: Mode
     quote_currency: str
+    active: bool
+    """A broker gateway holds its lease and may trade."""
+    ready: bool
+    detail: str
+    """Why it cannot trade now."""
+    capabilities: Capabilities | None
+
+    @classmethod
+    def of(cls, info: AccountInfo) -> Self:
+        able = None if info.capabilities is None else Capabilities(**dict(info.capabilities))
+        return cls(**info.model_dump(exclude={"capabilities", "epoch"}), capabilities=able)
+
+
+class Guard(Shape):
+    """How a position is guarded."""
+
+    state: ProtectionState
+    held_by: HeldBy | None
+    quantity: Amount
+    """Covered by stop orders."""
+    stop_price: Price | None
+    take_profit_price: Price | None
+    trailing_ratio: Amount | None
+    detail: str
+
+    @classmethod
+    def of(cls, event: ProtectionChanged) -> Self:
+        return cls(
+            state=event.state,
+            held_by=event.held_by,
+            quantity=event.protected_quantity,
+            stop_price=event.stop_price,
+            take_profit_price=event.take_profit_price,
+            trailing_ratio=event.trailing_ratio,
+            detail=event.detail,
+        )
 
 
 class Position(Shape):
@@ -36,12 +87,15 @@ class Position(Shape):
     unrealised_pnl: Amount | None
     realised_pnl: Amount
     fees: Amount
-    protected: Literal["venue", "emulated", "none"]
+    guard: Guard | None
+    """None until the broker gateway has said how it is guarded."""
+    leverage: Amount | None
+    liquidation_price: Price | None
     updated_at: Instant
     strategies: tuple[StrategyId, ...]
 
     @classmethod
-    def of(cls, event: PositionChanged, quote: Quote | None) -> Self:
+    def of(cls, event: PositionChanged, quote: Quote | None, guard: ProtectionChanged | None = None) -> Self:
         mark = None if quote is None else (quote.bid + quote.ask) / 2
         unrealised: Decimal | None = None
         if event.average_price is None:
@@ -55,8 +109,9 @@ class Position(Shape):
             mark_price=mark,
             mark_time=None if quote is None else quote.received_time,
             unrealised_pnl=unrealised,
-            # Stop and take-profit orders are not part of a position yet, so nothing guards one.
-            protected="none",
+            guard=None if guard is None else Guard.of(guard),
+            leverage=event.leverage,
+            liquidation_price=event.liquidation_price,
             updated_at=event.received_time,
         )
 
@@ -156,12 +211,6 @@ class Overview(OverviewChange):
     replay: bool
     equity_curve: tuple[EquityPoint, ...]
     feeds: tuple[Feed, ...]
-
-
-class HaltResult(Shape):
-    trading_state: TradingState
-    """The most restrictive among the accounts it was asked for."""
-    accounts: Mapping[AccountId, TradingState]
 
 
 def most_restrictive(states: Mapping[str, TradingState]) -> TradingState:

@@ -7,10 +7,11 @@ other services. Each ``take`` returns what changed, as it goes to the page, or N
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from algotrendy_common.events.account import BalanceChanged, PositionChanged
+from algotrendy_common.enums import HaltLevel
+from algotrendy_common.events.account import BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged, TradePrinted
 from algotrendy_common.events.ops import ServiceHealthChanged
-from algotrendy_common.events.risk import RiskStateChanged
+from algotrendy_common.events.risk import ApprovalRequested, HaltChanged, RiskStateChanged
 from algotrendy_common.events.signal import StrategyStateChanged
 from algotrendy_common.subjects import SERVICES
 
@@ -41,6 +42,9 @@ class Board:
         self._balances: dict[str, BalanceChanged] = {}
         self._strategies: dict[str, StrategyStateChanged] = {}
         self._services: dict[str, ServiceHealthChanged] = {}
+        self._protections: dict[tuple[str, str, str], ProtectionChanged] = {}
+        self._halts: dict[tuple[HaltLevel, str], HaltChanged] = {}
+        self._approvals: dict[str, ApprovalRequested] = {}
 
     # -- market ------------------------------------------------------------------------------------------------
 
@@ -94,6 +98,16 @@ class Board:
         mine = (event for key, event in sorted(self._positions.items()) if key[0] == account)
         return tuple(self._position(event) for event in mine if event.quantity)
 
+    def take_protection(self, event: ProtectionChanged) -> Position | None:
+        """The position as it is guarded now; None where that is not news, or the position not known."""
+        key = (event.account, event.venue, event.symbol)
+        known = self._protections.get(key)
+        if known is not None and event.revision <= known.revision:
+            return None
+        self._protections[key] = event
+        position = self._positions.get(key)
+        return None if position is None else self._position(position)
+
     def take_balance(self, event: BalanceChanged) -> tuple[Balance, ...]:
         """The assets that changed."""
         known = self._balances.get(event.account)
@@ -114,6 +128,43 @@ class Board:
             return False
         self.risk[event.account] = event
         return True
+
+    # -- halts and approvals -----------------------------------------------------------------------------------
+
+    def take_halt(self, event: HaltChanged) -> bool:
+        key = (event.level, event.key)
+        known = self._halts.get(key)
+        if known is not None and event.received_time <= known.received_time:
+            return False
+        self._halts[key] = event
+        return True
+
+    def keep_halts(self, keys: set[tuple[HaltLevel, str]], asked_at: datetime) -> None:
+        """Forget those that risk does not name any more, but for what was said after it was asked."""
+        self._halts = {
+            key: halt for key, halt in self._halts.items() if key in keys or halt.received_time > asked_at - SILENCE
+        }
+
+    def halts(self) -> tuple[HaltChanged, ...]:
+        """Those in force."""
+        return tuple(halt for _, halt in sorted(self._halts.items()) if halt.engaged)
+
+    def take_approval(self, event: ApprovalRequested) -> bool:
+        order_id = event.terms.order_id
+        known = self._approvals.get(order_id)
+        if known is not None and event.received_time <= known.received_time:
+            return False
+        self._approvals[order_id] = event
+        return True
+
+    def end_approval(self, order_id: str) -> bool:
+        """True where it had been waiting."""
+        return self._approvals.pop(order_id, None) is not None
+
+    def approvals(self, now: datetime) -> tuple[ApprovalRequested, ...]:
+        """Those that can still be decided, oldest first."""
+        self._approvals = {key: one for key, one in self._approvals.items() if one.expires_at > now}
+        return tuple(sorted(self._approvals.values(), key=lambda one: one.received_time))
 
     # -- strategies and services -------------------------------------------------------------------------------
 
@@ -143,7 +194,11 @@ class Board:
         return Feed.of(event, heard=now - event.received_time < SILENCE)
 
     def _position(self, event: PositionChanged) -> Position:
-        return Position.of(event, self.quotes.get((event.venue, event.symbol)))
+        guard = self._protections.get((event.account, event.venue, event.symbol))
+        return Position.of(event, self.quotes.get((event.venue, event.symbol)), guard)
+
+    def guard(self, account: str, venue: str, symbol: str) -> ProtectionChanged | None:
+        return self._protections.get((account, venue, symbol))
 
     def _service(self, name: str, now: datetime) -> ServiceState:
         beat = self._services.get(name)

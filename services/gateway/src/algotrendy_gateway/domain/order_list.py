@@ -7,13 +7,16 @@ from datetime import datetime
 
 from algotrendy_common.enums import OrderStatus
 from algotrendy_common.events.order import OrderApproved, OrderProposed, OrderRefused, OrderUpdated
+from algotrendy_common.events.risk import ApprovalRequested
 
 from algotrendy_gateway.domain.orders import Order
+
+type Spoken = OrderProposed | ApprovalRequested | OrderApproved | OrderRefused | OrderUpdated
 
 _KEPT = 2000
 
 # Who outranks whom: the broker gateway's revisions follow from _BROKER upwards.
-_PROPOSED, _APPROVED, _REFUSED, _BROKER = range(4)
+_PROPOSED, _ASKED, _APPROVED, _REFUSED, _BROKER = range(5)
 
 
 class OrderList:
@@ -21,7 +24,7 @@ class OrderList:
         self._orders: dict[str, Order] = {}
         self._ranks: dict[str, int] = {}
 
-    def take(self, event: OrderProposed | OrderApproved | OrderRefused | OrderUpdated) -> Order | None:
+    def take(self, event: Spoken) -> Order | None:
         """The order as it now stands; None where the event says nothing new."""
         order_id = event.terms.order_id
         known = self._orders.get(order_id)
@@ -29,6 +32,8 @@ class OrderList:
         match event:
             case OrderProposed():
                 rank, order = _PROPOSED, Order.of_proposal(event)
+            case ApprovalRequested():
+                rank, order = _ASKED, Order.of_request(event, created)
             case OrderApproved():
                 rank, order = _APPROVED, Order.of_approval(event, created)
             case OrderRefused():
@@ -53,7 +58,7 @@ class OrderList:
 
     def unplaced(self, account: str) -> list[Order]:
         """Orders that the broker gateway has not spoken of: proposed, approved or refused."""
-        unplaced = (OrderStatus.PROPOSED, OrderStatus.APPROVED, OrderStatus.REFUSED)
+        unplaced = (OrderStatus.PROPOSED, OrderStatus.NEEDS_APPROVAL, OrderStatus.APPROVED, OrderStatus.REFUSED)
         return [order for order in self._orders.values() if order.account == account and order.status in unplaced]
 
     def _forget(self) -> None:

@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Self
 
 from algotrendy_common.clock import Instant
-from algotrendy_common.enums import Liquidity, OrderSource, OrderStatus, OrderType, Side, TimeInForce
+from algotrendy_common.enums import (
+    HeldBy,
+    Liquidity,
+    MarginMode,
+    OrderSource,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from algotrendy_common.events.order import (
     OrderApproved,
     OrderFilled,
@@ -14,6 +23,7 @@ from algotrendy_common.events.order import (
     OrderTerms,
     OrderUpdated,
 )
+from algotrendy_common.events.risk import ApprovalRequested
 from algotrendy_common.ids import AccountId, ClientOrderId, OrderId, StrategyId, Symbol, Venue
 from algotrendy_common.money import ZERO, Amount, Price, Quantity
 from algotrendy_common.rpc.broker_gateway import OrderHistory
@@ -30,6 +40,14 @@ class OrderReason(Shape):
     observed: str | None = None
 
 
+class OrderProtection(Shape):
+    """Exits that are placed as the order fills."""
+
+    stop_price: Price | None
+    take_profit_price: Price | None
+    trailing_ratio: Amount | None
+
+
 class Order(Shape):
     order_id: OrderId
     client_order_id: ClientOrderId | None
@@ -44,6 +62,17 @@ class Order(Shape):
     quantity: Quantity
     limit_price: Price | None
     reduce_only: bool
+    trigger_price: Price | None
+    trailing_ratio: Amount | None
+    good_until: Instant | None
+    protection: OrderProtection | None
+    replaces: OrderId | None
+    margin_mode: MarginMode
+    leverage: Amount | None
+    parent: OrderId | None
+    """The order that this one guards."""
+    held_by: HeldBy | None
+    """Where a triggered order waits for its price."""
     status: OrderStatus
     filled_quantity: Amount
     average_price: Price | None
@@ -73,6 +102,7 @@ class Order(Shape):
             average_price=event.average_price,
             fee=event.fee,
             fee_currency=event.fee_currency,
+            held_by=event.held_by,
             reason=reason,
             created_at=event.created_at,
             updated_at=event.received_time,
@@ -97,6 +127,17 @@ class Order(Shape):
         )
 
     @classmethod
+    def of_request(cls, event: ApprovalRequested, created_at: datetime | None = None) -> Self:
+        reason = OrderReason(code=event.code, message=event.message, limit=event.limit, observed=event.observed)
+        return cls(
+            **_asked(event.terms, event.origin),
+            **(_UNPLACED | {"reason": reason}),
+            status=OrderStatus.NEEDS_APPROVAL,
+            created_at=created_at or event.received_time,
+            updated_at=event.received_time,
+        )
+
+    @classmethod
     def of_refusal(cls, event: OrderRefused, created_at: datetime | None = None) -> Self:
         reason = OrderReason(code=event.code, message=event.message, limit=event.limit, observed=event.observed)
         return cls(
@@ -116,6 +157,7 @@ _UNPLACED = {
     "fee": ZERO,
     "fee_currency": None,
     "reason": None,
+    "held_by": None,
 }
 
 
@@ -125,6 +167,7 @@ def _asked(terms: OrderTerms, origin: OrderOrigin) -> dict[str, object]:
         "strategy": origin.strategy,
         "user": origin.user,
         "signal_time": origin.tick_received_time,
+        "parent": origin.parent,
     }
 
 

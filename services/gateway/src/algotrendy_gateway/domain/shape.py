@@ -6,13 +6,14 @@ Invariant: an answer has exactly the fields of its shape; amounts are strings, t
 from decimal import Decimal
 from typing import Annotated
 
-from algotrendy_common.money import Price, Quantity
+from algotrendy_common.money import Price, Quantity, Ratio
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 DECIMAL_TEXT = WithJsonSchema({"type": "string", "format": "decimal"}, mode="validation")
 
 # The bounds keep a number like 1e999999 from becoming a megabyte of digits.
 GivenPrice = Annotated[Price, Field(max_digits=36, decimal_places=18), DECIMAL_TEXT]
+GivenRatio = Annotated[Ratio, Field(max_digits=19, decimal_places=18), DECIMAL_TEXT]
 GivenQuantity = Annotated[Quantity, Field(max_digits=36, decimal_places=18), DECIMAL_TEXT]
 
 _RATIO_STEP = Decimal("0.000001")

@@ -13,6 +13,7 @@ from pydantic import Field
 from algotrendy_gateway.domain.accounts import Balance, OverviewChange, Position
 from algotrendy_gateway.domain.market import Feed, Quote
 from algotrendy_gateway.domain.orders import Order
+from algotrendy_gateway.domain.risk import Approval, Halt
 from algotrendy_gateway.domain.shape import Shape
 from algotrendy_gateway.domain.strategies import Strategy
 
@@ -33,6 +34,9 @@ class Kind(StrEnum):
     FEED = "feed"
     ALERT = "alert"
     BACKTEST = "backtest"
+    HALT = "halt"
+    APPROVAL = "approval"
+    APPROVAL_ENDED = "approval_ended"
     HEARTBEAT = "heartbeat"
 
 
@@ -53,6 +57,10 @@ class Snapshot(Shape):
     strategies: tuple[Strategy, ...]
     overview: OverviewChange
     feeds: tuple[Feed, ...]
+    halts: tuple[Halt, ...]
+    """Those in force."""
+    approvals: tuple[Approval, ...]
+    """Orders that wait for a person."""
 
 
 class Heartbeat(Shape):
