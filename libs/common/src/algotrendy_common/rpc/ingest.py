@@ -1,5 +1,7 @@
 """Questions about market data."""
 
+from decimal import Decimal
+
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.event import Record
@@ -50,6 +52,11 @@ class InstrumentInfo(Record):
     maker_fee: Amount
     """A ratio: 0.001 is 0.1 %."""
     taker_fee: Amount
+    kind: str = "spot"
+    """``perpetual`` for a linear one, quoted and settled in ``quote``."""
+    contract_size: Quantity = Decimal(1)
+    """Base in one contract of a perpetual."""
+    max_leverage: Amount = Decimal(1)
 
 
 class Instruments(Record):

@@ -112,7 +112,7 @@ class Instrument(Shape):
 
     @classmethod
     def of(cls, info: InstrumentInfo) -> Self:
-        return cls(**info.model_dump(exclude={"max_quantity"}))
+        return cls(**info.model_dump(include=set(cls.model_fields)))
 
 
 class Feed(Shape):
