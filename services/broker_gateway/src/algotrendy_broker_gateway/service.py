@@ -6,22 +6,28 @@ from algotrendy_common.events.ops import AlertRaised, MessageDeadLettered
 from algotrendy_common.events.order import OrderApproved, OrderCancelRequested, OrderFilled, OrderUpdated
 from algotrendy_common.events.risk import RiskStateChanged
 from algotrendy_common.rpc import broker_gateway as rpc
+from pydantic import SecretStr
 
-from algotrendy_broker_gateway.adapters.binance import BinanceVenue
+from algotrendy_broker_gateway.adapters.access import VenueAccess
+from algotrendy_broker_gateway.adapters.registry import open_venue
 from algotrendy_broker_gateway.desk.desk import Desk
 from algotrendy_broker_gateway.handlers import Handlers
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
+from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.questions import Questions
 
 
 def build_app(settings: BrokerGatewaySettings) -> App:
     app = App("broker_gateway", settings)
     database = app.uses_database()
-    desk = Desk(settings, app, database, BinanceVenue(settings))
-    account = rpc.AccountInfo(
-        account=settings.account, venue=settings.venue, mode=settings.mode, quote_currency=settings.quote_currency
-    )
-    handlers = Handlers(desk, account, Questions(database))
+    desks: dict[str, Desk] = {}
+    for account in settings.every_account:
+        venue = open_venue(account.venue, _access(account, settings))
+        desk = desks[account.account] = Desk(account, settings, app, database, venue)
+        app.before_reading(desk.prepare)
+        app.runs(f"desk {account.account}", desk.live)
+        app.on_stop(desk.end)
+        app.health.add(f"account {account.account}", desk.problem)
+    handlers = Handlers(settings, desks, Questions(database))
 
     app.reads(OrderApproved, handlers.submit)
     app.reads(OrderCancelRequested, handlers.cancel)
@@ -36,9 +42,16 @@ def build_app(settings: BrokerGatewaySettings) -> App:
 
     app.publishes(OrderUpdated, OrderFilled, PositionChanged, BalanceChanged, AccountReconciled)
     app.publishes(AlertRaised, MessageDeadLettered)
-
-    app.before_reading(desk.prepare)
-    app.runs(f"desk {settings.account}", desk.live)
-    app.on_stop(desk.end)
-    app.health.add(f"account {settings.account}", desk.problem)
     return app
+
+
+def _access(account: AccountSettings, settings: BrokerGatewaySettings) -> VenueAccess:
+    return VenueAccess(
+        mode=account.mode,
+        http_url=account.http_url,
+        ws_url=account.ws_url,
+        api_key=account.api_key or SecretStr(""),
+        api_secret=account.api_secret or SecretStr(""),
+        passphrase=account.passphrase,
+        answer_timeout=settings.answer_timeout,
+    )

@@ -5,30 +5,108 @@ Invariant: a paper account can only be aimed at a venue named in the settings, n
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal, Self
 
-from algotrendy_common.enums import Mode
+from algotrendy_common.enums import MarginMode, Mode
 from algotrendy_common.ids import AccountId, Symbol
-from algotrendy_common.settings import ServiceSettings
+from algotrendy_common.money import Leverage, Ratio
+from algotrendy_common.settings import Section, ServiceSettings
 from pydantic import Field, SecretStr, model_validator
+
+VenueName = Literal["binance", "bybit", "okx", "coinbase", "kraken", "cryptocom", "paper"]
+
+
+class ProtectionPolicy(Section):
+    """How the positions of an account have to be guarded."""
+
+    required: bool = False
+    """True: an open position without a stop is given one, or closed, whoever opened it."""
+    stop_ratio: Ratio | None = None
+    """Distance of the stop that is placed where a position has none; None closes the position instead."""
+    grace: timedelta = timedelta(seconds=10)
+    """How long a position may be without a stop before that happens."""
+
+
+class AccountSettings(Section):
+    """One account at one venue."""
+
+    account: AccountId
+    venue: VenueName
+    mode: Mode = Mode.PAPER
+    quote_currency: str = Field("USDT", pattern="^[A-Z0-9]{2,12}$")
+    symbols: tuple[Symbol, ...] = ("BTC-USDT", "LTC-USDT")
+    """Reconciled whether or not they were traded here; symbols of known orders always are."""
+    http_url: str | None = None
+    """Replaces ``https://<host>`` of every REST address; None is the venue itself."""
+    ws_url: str | None = None
+    api_key: SecretStr | None = None
+    """With ``api_secret``, instead of stored credentials: for demonstrations."""
+    api_secret: SecretStr | None = None
+    passphrase: SecretStr | None = None
+    margin_mode: MarginMode = MarginMode.NONE
+    leverage: Leverage | None = None
+    """Where an order names none."""
+    failover: tuple[AccountId, ...] = ()
+    """Accounts that new orders may go to while this one's venue is away, in the order of preference."""
+    protection: ProtectionPolicy = ProtectionPolicy()
+    feed: VenueName | None = None
+    """Of a ``paper`` venue: whose live prices it matches against."""
+    paper_balances: dict[str, Decimal] = Field(default_factory=lambda: {"USDT": Decimal(100_000)})
+    """What a ``paper`` venue's account begins with."""
+
+    @property
+    def market(self) -> VenueName:
+        """The venue whose prices this account trades at."""
+        return self.feed or self.venue if self.venue == "paper" else self.venue
+
+    @model_validator(mode="after")
+    def _keys_come_whole(self) -> Self:
+        if (self.api_key is None) != (self.api_secret is None):
+            raise ValueError(f"{self.account}: api_key and api_secret come together or not at all")
+        return self
+
+    @model_validator(mode="after")
+    def _paper_stays_on_paper(self) -> Self:
+        if self.venue == "paper":
+            if self.feed is None or self.feed == "paper":
+                raise ValueError(f"{self.account}: the paper venue needs a feed, the venue whose prices it trades at")
+            if self.mode is not Mode.PAPER:
+                raise ValueError(f"{self.account}: nothing on the paper venue is live")
+        elif self.mode is Mode.PAPER and not (self.http_url and self.ws_url):
+            raise ValueError(f"{self.account}: a paper account needs http_url and ws_url")
+        return self
 
 
 class BrokerGatewaySettings(ServiceSettings):
+    accounts: tuple[AccountSettings, ...] = ()
+    """Every account this gateway runs, as JSON. The fields up to ``binance_api_secret`` are the short form of one."""
+
     account: AccountId = "paper-1"
     venue: Literal["binance"] = "binance"
     mode: Mode = Mode.PAPER
     quote_currency: str = Field("USDT", pattern="^[A-Z0-9]{2,12}$")
     symbols: tuple[Symbol, ...] = ("BTC-USDT", "LTC-USDT")
-    """Reconciled whether or not they were traded here; symbols of known orders always are."""
-
     binance_http_url: str | None = None
-    """Replaces ``https://<host>`` of every REST address; None is the venue itself."""
     binance_ws_url: str | None = None
-    binance_api_key: SecretStr
-    binance_api_secret: SecretStr
+    binance_api_key: SecretStr | None = None
+    binance_api_secret: SecretStr | None = None
 
     approval_public_key: str = Field(pattern="^[0-9a-f]{64}$")
     """Risk's Ed25519 public key, hex."""
+
+    credentials_key_file: Path | None = None
+    """The keys that wrap stored credentials, a line each: ``<version> <32 bytes, hex>``; the newest wraps."""
+    kill_file: Path | None = None
+    """While this file exists nothing is sent and everything that works is cancelled, whatever else is down."""
+    lease_time: timedelta = timedelta(seconds=6)
+    """How long an account stays with a gateway that is not heard from; another takes it over then."""
+    heartbeat_limit: timedelta = timedelta(seconds=30)
+    """A gateway silent for longer has its working entry orders cancelled: by the venue or by ``dead_man``."""
+    disarm_at_stop: bool = True
+    """A clean stop leaves working orders as they are; False leaves the venue's dead-man's switch running."""
+    venue_down_after: timedelta = timedelta(seconds=10)
+    """A venue that has not answered for this long takes no new orders."""
 
     answer_timeout: timedelta = timedelta(seconds=5)
     """How long the venue may take to answer; after it an order's outcome is unknown."""
@@ -54,24 +132,42 @@ class BrokerGatewaySettings(ServiceSettings):
     slippage_tolerance: Decimal = Field(Decimal("0.05"), ge=0, le=1)
     """The same for what a buy has cost once it traded."""
 
+    @property
+    def every_account(self) -> tuple[AccountSettings, ...]:
+        """Those given in ``accounts``, or the one of the short form."""
+        return self.accounts or (self._short_form(),)
+
+    def _short_form(self) -> AccountSettings:
+        return AccountSettings(
+            account=self.account,
+            venue=self.venue,
+            mode=self.mode,
+            quote_currency=self.quote_currency,
+            symbols=self.symbols,
+            http_url=self.binance_http_url,
+            ws_url=self.binance_ws_url,
+            api_key=self.binance_api_key,
+            api_secret=self.binance_api_secret,
+        )
+
     @model_validator(mode="after")
-    def _paper_stays_on_paper(self) -> Self:
-        if self.mode is Mode.PAPER and not (self.binance_http_url and self.binance_ws_url):
-            raise ValueError("a paper account needs binance_http_url and binance_ws_url")
+    def _accounts_fit_together(self) -> Self:
+        accounts = {one.account: one for one in self.every_account}
+        if len(accounts) != len(self.every_account):
+            raise ValueError("two accounts have one id")
+        for one in self.every_account:
+            for other in one.failover:
+                if other not in accounts:
+                    raise ValueError(f"{one.account}: there is no account {other} to fail over to")
+                if other == one.account or accounts[other].mode is not one.mode:
+                    raise ValueError(f"{one.account}: {other} is no account of the same mode to fail over to")
+            if one.venue != "paper" and one.api_key is None and self.credentials_key_file is None:
+                raise ValueError(f"{one.account}: keys are missing: give them, or credentials_key_file")
         return self
 
     @model_validator(mode="after")
     def _durations_are_positive(self) -> Self:
-        for name in (
-            "answer_timeout",
-            "keep_warm_interval",
-            "reconcile_interval",
-            "reconcile_retry",
-            "settle_time",
-            "not_found_span",
-            "resolve_first_delay",
-            "resolve_longest_delay",
-        ):
-            if getattr(self, name) <= timedelta(0):
+        for name, field in type(self).model_fields.items():
+            if field.annotation is timedelta and getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name} must be longer than nothing")
         return self

@@ -21,6 +21,7 @@ from algotrendy_common.telemetry import log
 from algotrendy_core.fills import Fill
 
 from algotrendy_broker_gateway.adapters import binance_messages as messages
+from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.binance_wire import (
     NO_SUCH_ORDER,
     TOO_MANY,
@@ -34,7 +35,6 @@ from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, StreamMessage, StreamOpened, Unreadable
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
 
 ccxt = load_ccxt("binance")
 
@@ -51,8 +51,8 @@ class BinanceVenue:
 
     name = messages.VENUE
 
-    def __init__(self, settings: BrokerGatewaySettings) -> None:
-        self._settings = settings
+    def __init__(self, access: VenueAccess) -> None:
+        self._access = access
         self._log = log("binance")
         self._arrived: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self._weights = TokenBucket(_WEIGHTS_PER_MINUTE, _WEIGHTS_PER_MINUTE / 60)
@@ -62,16 +62,16 @@ class BinanceVenue:
         self._symbols: dict[str, str] = {}
         self._assets: dict[str, tuple[str, str]] = {}
         config = {
-            "apiKey": settings.binance_api_key.get_secret_value(),
-            "secret": settings.binance_api_secret.get_secret_value(),
-            "timeout": int(settings.answer_timeout.total_seconds() * 1000),
+            "apiKey": access.api_key.get_secret_value(),
+            "secret": access.api_secret.get_secret_value(),
+            "timeout": int(access.answer_timeout.total_seconds() * 1000),
             # Its throttle adds milliseconds to every call after the first; ours waits only at the limit.
             "enableRateLimit": False,
             "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
             "streaming": {"keepAlive": 10_000},
         }
         self._wire = Wire(config, self._arrived.put_nowait)
-        self._wire.urls["api"] = repointed(self._wire.urls["api"], settings.binance_http_url, settings.binance_ws_url)
+        self._wire.urls["api"] = repointed(self._wire.urls["api"], access.http_url, access.ws_url)
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class BinanceVenue:
         try:
             rights = await self._asked(lambda: self._wire.sapi_get_account_apirestrictions({}), weight=1)
         except VenueRefused as no:
-            if self._settings.mode is Mode.LIVE:
+            if self._access.mode is Mode.LIVE:
                 raise KeyTooPowerful("the venue does not say what the API key may do", answer=str(no)) from no
             self._log.info("the venue does not tell an API key's rights", answer=str(no))
             return

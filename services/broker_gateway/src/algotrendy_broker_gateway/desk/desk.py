@@ -28,15 +28,17 @@ from algotrendy_broker_gateway.domain.search import Patience
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, StreamMessage, StreamOpened, Unreadable, Venue
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
+from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.fills import FillStore
 from algotrendy_broker_gateway.store.orders import OrderStore
 
 
 class Desk:
-    def __init__(self, settings: BrokerGatewaySettings, app: App, database: Database, venue: Venue) -> None:
-        self.account = settings.account
+    def __init__(
+        self, account: AccountSettings, settings: BrokerGatewaySettings, app: App, database: Database, venue: Venue
+    ) -> None:
+        self.account = account.account
         self.gate = TradingGate()
         self._settings = settings
         self._app = app
@@ -46,23 +48,23 @@ class Desk:
         self._cause: str | None = "start"
         self._wanted = asyncio.Event()
         self._stream_live = False
-        orders = OrderStore(database, settings.account, venue.name)
-        accounts = AccountStore(database, settings.account, venue.name)
+        orders = OrderStore(database, account.account, venue.name)
+        accounts = AccountStore(database, account.account, venue.name)
         self._accounts = accounts
         books = Books(
             database,
             orders,
             accounts,
-            FillStore(settings.account),
+            FillStore(account.account),
             app.events,
             app.clock,
-            settings.account,
+            account.account,
             venue.name,
             venue.assets,
         )
-        self._reports = Reports(books, venue, app.bus, settings.account, settings.slippage_tolerance)
+        self._reports = Reports(books, venue, app.bus, account.account, settings.slippage_tolerance)
         self.submission = Submission(
-            account=settings.account,
+            account=account.account,
             venue=venue,
             verifier=Verifier(settings.approval_public_key),
             gate=self.gate,
@@ -81,6 +83,7 @@ class Desk:
             orders, accounts, books, self._reports, venue, app.bus, app.clock, _patience(settings)
         )
         self._reconciliation = Reconciliation(
+            account,
             settings,
             database,
             orders,

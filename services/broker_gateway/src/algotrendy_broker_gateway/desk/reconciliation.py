@@ -34,7 +34,7 @@ from algotrendy_broker_gateway.domain.position_check import position_differences
 from algotrendy_broker_gateway.domain.search import Search
 from algotrendy_broker_gateway.errors import VenueUnreachable
 from algotrendy_broker_gateway.ports import Venue
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
+from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.orders import OrderStore
 
@@ -49,6 +49,7 @@ class Reconciliation:
 
     def __init__(
         self,
+        account: AccountSettings,
         settings: BrokerGatewaySettings,
         database: Database,
         order_store: OrderStore,
@@ -62,7 +63,8 @@ class Reconciliation:
         clock: Clock,
     ) -> None:
         self._settings = settings
-        self._account = settings.account
+        self._symbols = account.symbols
+        self._account = account.account
         self._database = database
         self._orders = order_store
         self._accounts = accounts
@@ -80,7 +82,7 @@ class Reconciliation:
         """One comparison; True where trading may go on. Raises VenueUnreachable where the venue cannot be asked."""
         started = monotonic_s()
         found: list[ReconciliationDifference] = []
-        symbols = {*self._settings.symbols, *await self._orders.symbols()}
+        symbols = {*self._symbols, *await self._orders.symbols()}
         await self._begin_watermarks(symbols)
         live = [order for order in await self._orders.live() if self._asked_for(order)]
         for order in live:
