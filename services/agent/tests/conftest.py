@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from algotrendy_agent.domain.instance import Instance, StrategyConfig, fresh
 from algotrendy_common.app import App
-from algotrendy_common.enums import OrderStatus, StrategyStatus, Timeframe
+from algotrendy_common.enums import HaltLevel, OrderStatus, StrategyStatus, Timeframe
 from algotrendy_common.errors import Retryable
 from algotrendy_common.events.event import Event
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
@@ -23,7 +23,7 @@ from algotrendy_common.events.order import (
     OrderTerms,
     OrderUpdated,
 )
-from algotrendy_common.events.risk import RiskStateChanged, TradingState
+from algotrendy_common.events.risk import HaltChanged, RiskStateChanged, TradingState
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.ids import client_order_id, new_id
 from algotrendy_common.rpc import ingest
@@ -150,14 +150,23 @@ class Elsewhere:
         )  # fmt: skip
         return event
 
-    async def fill(self, terms: OrderTerms, quantity: str | Decimal, price: str = "100", fee: str = "0") -> OrderFilled:
+    async def fill(
+        self, terms: OrderTerms, quantity: str | Decimal, price: str = "100", fee: str = "0", **changes: Any
+    ) -> OrderFilled:
         event: OrderFilled = await self.say(
             "broker_gateway", OrderFilled, order_id=terms.order_id, client_order_id=client_order_id(terms.order_id),
             account=terms.account, venue=terms.venue, symbol=terms.symbol, trade_id=new_id(), side=terms.side,
             price=Decimal(price), quantity=Decimal(quantity), fee=Decimal(fee), fee_currency="BTC",
-            liquidity="taker", strategy=None,
+            liquidity="taker", **({"strategy": None} | changes),
         )  # fmt: skip
         return event
+
+    async def halt(self, level: HaltLevel, key: str, engaged: bool = True) -> None:
+        now = self.apps["risk"].clock.now()
+        await self.say(
+            "risk", HaltChanged, level=level, key=key, revision=1, engaged=engaged, by="tom", reason="odd prices",
+            flatten=False, since=now,
+        )  # fmt: skip
 
     async def update(
         self, terms: OrderTerms, status: OrderStatus, revision: int, filled: str | Decimal = "0"

@@ -15,7 +15,7 @@ import pytest
 from algotrendy_agent.service import build_app
 from algotrendy_agent.settings import AgentSettings
 from algotrendy_common import subjects
-from algotrendy_common.enums import OrderStatus, StrategyStatus
+from algotrendy_common.enums import HaltLevel, OrderStatus, Side, StrategyStatus
 from algotrendy_common.errors import Refused
 from algotrendy_common.events.ops import MessageDeadLettered
 from algotrendy_common.events.order import OrderProposed
@@ -384,3 +384,33 @@ async def test_the_service_is_what_the_catalogue_says(servers):
 
 def test_a_bar_s_open_time_is_the_recorded_one(making):
     assert making.candle(3, "1").open_time == datetime.fromisoformat("2024-01-01T00:03:00+00:00")
+
+
+async def test_a_stop_of_the_gateway_moves_the_position_once_and_the_strategy_stays_out(running, strategy):
+    async with running() as elsewhere:
+        await elsewhere.bar(10, "130")
+        (entry,) = await proposals(elsewhere, strategy, 1)
+        await elsewhere.fill_whole(entry.terms)
+        await settled(elsewhere, strategy, entry.terms.quantity)
+        stop = entry.terms.model_copy(update={"order_id": new_id(), "side": Side.SELL})
+        traded = await elsewhere.fill(stop, stop.quantity, "90", strategy=strategy)
+        await elsewhere.repeat("broker_gateway", traded)
+        state = await state_with(elsewhere, strategy, position_quantity=Decimal(0))
+        assert state.status_detail == f"exit at 90: {stop.quantity} BTC"
+        await elsewhere.bar(11, "131")
+        await elsewhere.bar(12, "60")
+        # It still wanted to be in at the first bar and bought nothing; at the second it wants out and has nothing.
+        await eventually(lambda: len(elsewhere.of(SignalRaised, strategy)) == 2)
+        assert len(elsewhere.of(OrderProposed, strategy)) == 1
+
+
+async def test_a_halted_strategy_says_so_and_proposes_again_after_its_release(running, strategy):
+    async with running() as elsewhere:
+        await elsewhere.halt(HaltLevel.STRATEGY, "another")
+        await elsewhere.halt(HaltLevel.STRATEGY, strategy)
+        await elsewhere.bar(10, "130")
+        await state_with(elsewhere, strategy, status_detail="halted (strategy) by tom: odd prices")
+        assert elsewhere.of(OrderProposed, strategy) == []
+        await elsewhere.halt(HaltLevel.STRATEGY, strategy, engaged=False)
+        await elsewhere.bar(11, "131")
+        await proposals(elsewhere, strategy, 1)

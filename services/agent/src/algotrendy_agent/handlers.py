@@ -9,7 +9,7 @@ from algotrendy_common.database import Database, Transaction
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
 from algotrendy_common.events.order import OrderFilled, OrderRefused, OrderUpdated
-from algotrendy_common.events.risk import RiskStateChanged
+from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 
 from algotrendy_agent.domain.instance import Instance
 from algotrendy_agent.domain.market import MarketView
@@ -55,6 +55,9 @@ class Handlers:
     async def on_account(self, event: RiskStateChanged) -> None:
         self._market.take_account(event)
 
+    async def on_halt(self, event: HaltChanged) -> None:
+        self._market.take_halt(event)
+
     async def on_refused(self, event: OrderRefused) -> None:
         await self._take(
             event,
@@ -72,6 +75,9 @@ class Handlers:
         )
 
     async def on_filled(self, event: OrderFilled) -> None:
+        if not await self._own(event.order_id):
+            await self._guarded(event)
+            return
         await self._take(
             event,
             _ORDER_EVENT,
@@ -79,6 +85,25 @@ class Handlers:
             lambda instance, order: (instance.with_fill(event, order), order.with_fill(event.quantity)),
             lambda tx: self._store.first_count(tx, event),
         )
+
+    async def _own(self, order_id: str) -> bool:
+        async with self._database.reading() as tx:
+            return await self._store.strategy_of(tx, order_id) is not None
+
+    async def _guarded(self, event: OrderFilled) -> None:
+        """A fill of an order that the broker gateway made to guard or close a strategy's position."""
+        runner = self._runners.get(event.strategy) if event.strategy else None
+        if runner is None:
+            return
+
+        async def apply(tx: Transaction, before: Instance) -> Instance:
+            if not await tx.first_delivery(event, _ORDER_EVENT) or not await self._store.first_count(tx, event):
+                return before
+            saved = await self._store.save(tx, before, before.with_exit(event))
+            await tx.emit(state_of(saved, self._events))
+            return saved
+
+        await runner.change(apply)
 
     async def _take(
         self, event: Event, consumer: str, order_id: str, change: Change, counts: Counts | None = None

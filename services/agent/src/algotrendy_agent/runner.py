@@ -6,7 +6,8 @@ the strategy goes back to what PostgreSQL has and catches up from there; bars it
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -137,34 +138,34 @@ class Runner:
         return from_ms(run.last_time) - bar.open_time > _BACK_BARS * timedelta(seconds=bar.timeframe.seconds)
 
     async def _step(self, run: StrategyRun, bar: BarUpdated) -> None:
-        signal: SignalRaised | None = None
-        closes: list[str] = []
-
-        async def take(tx: Transaction, before: Instance) -> Instance:
-            nonlocal signal, closes
-            if not before.active:
-                return before
-            wanted = run.on_bar(bar_of_event(bar))
-            self._closes.append(plain(bar.close))
-            closes = list(self._closes)
-            after, proposal = replace(before, state=run.save()), None
-            if wanted is not None:
-                after, signal, proposal = self._decide(after, wanted, bar)
-            said: list[Event] = [] if signal is None else [signal]
-            if proposal is not None and wanted is not None:
-                said.append(self._proposed(proposal, wanted, bar))
-            if signal is not None or after.status_detail != before.status_detail:
-                after = replace(after, revision=before.revision + 1)
-                said.append(state_of(after, self._tools.events))
-            await self._tools.store.save_step(tx, after, signal, closes, proposal.order if proposal else None)
-            if said:
-                await tx.emit(*said)
-            return after
-
         with span("strategy step", parent=bar.traceparent, strategy=self.id):
-            await self.change(take)
+            async with self._alone() as before:
+                if not before.active:
+                    return
+                signal, closes = await self._stepped(run, bar, before)
         if signal is not None:
             self._tools.noted(signal, closes)
+
+    async def _stepped(
+        self, run: StrategyRun, bar: BarUpdated, before: Instance
+    ) -> tuple[SignalRaised | None, list[str]]:
+        """Decide on a bar and commit all that came of it."""
+        wanted = run.on_bar(bar_of_event(bar))
+        self._closes.append(plain(bar.close))
+        closes = list(self._closes)
+        after, signal, proposal = replace(before, state=run.save()), None, None
+        if wanted is not None:
+            after, signal, proposal = self._decide(after, wanted, bar)
+        said: list[Event] = [] if signal is None else [signal]
+        if proposal is not None and wanted is not None:
+            said.append(self._proposed(proposal, wanted, bar))
+        if signal is not None or after.status_detail != before.status_detail:
+            after = replace(after, revision=before.revision + 1)
+            said.append(state_of(after, self._tools.events))
+        order = proposal.order if proposal else None
+        await self._tools.store.save_step(self._tools.database, after, signal, closes, order, said)
+        self.instance = after
+        return signal, closes
 
     def _decide(
         self, instance: Instance, wanted: Signal, bar: BarUpdated
@@ -186,7 +187,9 @@ class Runner:
                 price=bar.close,
             )
         around = self._tools.market.around(config, bar.close, self._tools.reserve)
-        planned = plan(instance, target, bar_time=bar.open_time, around=around, now=self._tools.clock.now())
+        planned = self._tools.market.halted(config) or plan(
+            instance, target, bar_time=bar.open_time, around=around, now=self._tools.clock.now()
+        )
         match planned:
             case Proposal():
                 self._log.info("proposed", order_id=planned.terms.order_id, target=str(target))
@@ -216,19 +219,25 @@ class Runner:
 
     async def change(self, work: Work) -> Instance:
         """Run ``work`` in one transaction over the instance, alone; the instance is replaced after the commit."""
+        async with self._alone() as before:
+            async with self._tools.database.transaction() as tx:
+                after = await work(tx, before)
+            self.instance = after
+            return after
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Instance]:
+        """The instance as PostgreSQL has it, for one change; what fails inside leaves the outcome in doubt."""
         async with self._lock:
             if self._doubtful:
                 async with self._tools.database.reading() as tx:
                     self.instance = await self._tools.store.load_one(tx, self.id)
                 self._doubtful = False
             try:
-                async with self._tools.database.transaction() as tx:
-                    after = await work(tx, self.instance)
+                yield self.instance
             except BaseException:
                 self._doubtful = True
                 raise
-            self.instance = after
-            return after
 
     async def alter(self, how: Callable[[Instance], Instance]) -> Instance:
         """Change the instance, and tell everybody."""

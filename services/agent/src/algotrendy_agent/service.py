@@ -6,9 +6,10 @@ from algotrendy_common.app import App
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
 from algotrendy_common.events.order import OrderFilled, OrderProposed, OrderRefused, OrderUpdated
-from algotrendy_common.events.risk import RiskStateChanged
+from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
-from algotrendy_common.rpc import agent
+from algotrendy_common.rpc import agent, risk
+from algotrendy_common.rpc.call import Nothing
 
 from algotrendy_agent.adapters.ingest import Ingest
 from algotrendy_agent.adapters.qdrant import QdrantIndex
@@ -54,6 +55,17 @@ def build_app(settings: AgentSettings) -> App:
             for instance in await store.load(tx):
                 runners[instance.config.strategy] = Runner(instance, tools)
 
+    async def learn_halts() -> None:
+        """Those that were engaged before this start; later ones come by themselves."""
+        while True:
+            try:
+                for halt in (await app.bus.ask(risk.HALTS, Nothing())).halts:
+                    market.take_halt(halt)
+                return
+            except (Retryable, Refused) as error:
+                app.log.info("risk does not answer yet", error=str(error))
+                await asyncio.sleep(_ASK_AGAIN_S)
+
     async def learn_market() -> None:
         """Instruments, and quotes until they come by themselves."""
         told = ""
@@ -73,6 +85,7 @@ def build_app(settings: AgentSettings) -> App:
             await app.bus.publish(state_of(runner.instance, app.events))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(learn_market())
+            tasks.create_task(learn_halts())
             for runner in runners.values():
                 tasks.create_task(runner.run_forever(), name=runner.id)
 
@@ -80,6 +93,7 @@ def build_app(settings: AgentSettings) -> App:
     app.reads(BarUpdated, handlers.on_bar)
     app.reads(QuoteChanged, handlers.on_quote)
     app.reads(RiskStateChanged, handlers.on_account)
+    app.reads(HaltChanged, handlers.on_halt)
     app.reads(OrderRefused, handlers.on_refused)
     app.reads(OrderUpdated, handlers.on_updated)
     app.reads(OrderFilled, handlers.on_filled)

@@ -3,12 +3,14 @@
 Invariant: a strategy's state, what it signalled and what it proposed on a bar are written together, or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import asyncpg
-from algotrendy_common.database import Transaction
+from algotrendy_common.database import Database, Transaction
 from algotrendy_common.enums import OrderStatus, StrategyStatus, Timeframe
+from algotrendy_common.events.event import Event
 from algotrendy_common.events.order import OrderFilled
 from algotrendy_common.events.signal import SignalRaised
 from algotrendy_core.positions import Position
@@ -30,6 +32,12 @@ WITH noted AS (
     INSERT INTO own_order (order_id, strategy, bar_time, target, clipped, status, revision, filled, reported_filled,
                            settled, proposed_at)
     SELECT $19, $1, $20, $21, $22, 'proposed', 0, 0, 0, false, $23 WHERE $19::text IS NOT NULL
+), told AS (
+    INSERT INTO outbox (event_id, subject, stream, body)
+    SELECT event_id, subject, stream, body
+    FROM unnest($24::text[], $25::text[], $26::text[], $27::text[])
+        WITH ORDINALITY AS row (event_id, subject, stream, body, position)
+    ORDER BY position
 )
 {_SAVE}"""
 
@@ -83,9 +91,16 @@ class AgentStore:
         )  # fmt: skip
 
     async def save_step(
-        self, tx: Transaction, after: Instance, signal: SignalRaised | None, closes: list[str], order: OwnOrder | None
+        self,
+        database: Database,
+        after: Instance,
+        signal: SignalRaised | None,
+        closes: list[str],
+        order: OwnOrder | None,
+        said: Sequence[Event],
     ) -> None:
-        """What came of a bar: the state, the signal and the order, in one statement."""
+        """What came of a bar, and what is said of it: one statement that is a transaction of its own."""
+        outgoing = [database.outgoing(event) for event in said]
         noted: tuple[Any, ...] = (None,) * 5
         if signal is not None:
             assert after.last_signal is not None
@@ -95,7 +110,13 @@ class AgentStore:
         ordered: tuple[Any, ...] = (None,) * 5
         if order is not None:
             ordered = (order.order_id, order.bar_time, order.target, order.clipped, order.proposed_at)
-        await tx.execute(_STEP, *_values(after), *noted, *ordered)
+        told = (
+            [row.event_id for row in outgoing], [row.subject for row in outgoing], [row.stream for row in outgoing],
+            [row.body.decode() for row in outgoing],
+        )  # fmt: skip
+        await database.statement(_STEP, *_values(after), *noted, *ordered, *told)
+        if outgoing:
+            database.on_commit(outgoing)
 
     async def strategy_of(self, tx: Transaction, order_id: str) -> str | None:
         """The strategy that proposed an order; None where none of ours did."""

@@ -101,6 +101,11 @@ class Instance:
         moved = replace(self, position=apply_fill(self.position, Fill.of_event(event)))
         return moved._with_order(order.with_fill(event.quantity))
 
+    def with_exit(self, event: OrderFilled) -> "Instance":
+        """A stop or take-profit of the broker gateway traded: the strategy stays out until it changes its mind."""
+        moved = replace(self, position=apply_fill(self.position, Fill.of_event(event)))
+        return moved.told(f"exit at {plain(event.price)}: {plain(event.quantity)} {self.position.base}")
+
     def _with_order(self, order: OwnOrder) -> "Instance":
         """An order that ended short of its target leaves a position that stands for nothing in particular."""
         if self.order is not None and self.order.order_id != order.order_id:
