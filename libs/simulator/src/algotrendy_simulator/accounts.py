@@ -25,6 +25,10 @@ class Account:
     name: str
     key: str
     secret: str
+    passphrase: str = ""
+    """Where the venue has one."""
+    dead_man_ms: int | None = None
+    """Wall time at which its orders are cancelled unless it asks for more; None is not armed."""
     balances: dict[str, Balance] = field(default_factory=dict)
 
     def balance(self, asset: str) -> Balance:

@@ -5,12 +5,16 @@ Invariant: pure; what is reserved covers whatever the order can come to cost.
 
 from decimal import Decimal
 
-from algotrendy_common.enums import Side
+from algotrendy_common.enums import OrderType, Side
 from algotrendy_common.errors import Refused
-from algotrendy_common.money import ZERO
+from algotrendy_common.money import ZERO, round_nearest
+from algotrendy_core.fees import FEE_STEP
+from algotrendy_core.instruments import InstrumentKind, Rule, Violation
 
 from algotrendy_simulator.market import Market
-from algotrendy_simulator.orders import OrderRequest
+from algotrendy_simulator.orders import Order, OrderRequest
+from algotrendy_simulator.positions import initial_margin
+from algotrendy_simulator.triggers import crossed, trailing_trigger
 
 
 def quantity_of(market: Market, request: OrderRequest) -> Decimal:
@@ -28,26 +32,72 @@ def quantity_of(market: Market, request: OrderRequest) -> Decimal:
     return quantity
 
 
-def check_rules(market: Market, request: OrderRequest, quantity: Decimal) -> None:
+def on_margin(market: Market, leverage: Decimal | None) -> bool:
+    """Whether an order moves a position, and not the assets themselves."""
+    return market.instrument.kind is InstrumentKind.PERPETUAL or leverage is not None
+
+
+def check_rules(
+    market: Market, quantity: Decimal, limit_price: Decimal | None, trigger_price: Decimal | None = None
+) -> None:
     """Raises Refused ``filter`` with the ``violations`` of the instrument's rules."""
-    is_limit = request.limit_price is not None
-    price = request.limit_price if request.limit_price is not None else market.last_price
-    violations = market.instrument.check(quantity, price, price_is_limit=is_limit)
+    price = limit_price or trigger_price or market.last_price
+    violations = market.instrument.check(quantity, price, price_is_limit=limit_price is not None)
+    if trigger_price is not None and trigger_price % market.instrument.price_step:
+        violations = (*violations, Violation(Rule.PRICE_STEP, market.instrument.price_step, trigger_price))
     if violations:
         raise Refused("filter", "the order breaks the instrument's rules", violations=violations)
 
 
-def reservation(market: Market, request: OrderRequest, quantity: Decimal) -> tuple[str, Decimal]:
-    """Asset and amount that the order holds: the base it sells, or the quote it can spend at most."""
-    if request.side is Side.SELL:
-        return market.instrument.base, quantity
-    if request.limit_price is not None:
-        return market.instrument.quote, request.limit_price * quantity
+def check_leverage(market: Market, leverage: Decimal | None) -> None:
+    """Raises Refused ``leverage`` outside what the instrument allows."""
+    if leverage is not None and not 1 <= leverage <= market.instrument.max_leverage:
+        raise Refused("leverage", "there is no such leverage here", asked=leverage, most=market.instrument.max_leverage)
+
+
+def first_trigger(market: Market, request: OrderRequest) -> Decimal | None:
+    """Where a triggered order waits from the start. Raises Refused ``would_trigger`` where the price is there."""
+    if not request.type.triggered:
+        return None
+    if request.type is OrderType.TRAILING_STOP:
+        assert request.trailing_ratio is not None
+        trigger = trailing_trigger(request.side, request.trailing_ratio, market.last_price)
+        return market.instrument.round_price(trigger)
+    assert request.trigger_price is not None
+    type_ = OrderType.STOP if request.type is OrderType.OCO else request.type
+    if crossed(type_, request.side, request.trigger_price, market.last_price):
+        raise Refused("would_trigger", "the order would trigger at once", last=market.last_price)
+    return request.trigger_price
+
+
+def value_at_most(market: Market, side: Side, quantity: Decimal, price: Decimal | None) -> Decimal:
+    """What ``quantity`` can come to in quote: at its price, or through the book as it stands."""
+    if price is not None:
+        return price * quantity
     cost, left = ZERO, quantity
-    for price, available in market.engine.walk(request.side):
+    for level, available in market.engine.walk(side):
         taken = min(available, left)
-        cost += taken * price
+        cost += taken * level
         left -= taken
         if not left:
             break
-    return market.instrument.quote, cost
+    return cost
+
+
+def spot_reservation(market: Market, order: Order, quantity: Decimal) -> tuple[str, Decimal]:
+    """Asset and amount that the order holds: the base it sells, or the quote it can spend at most."""
+    if order.side is Side.SELL:
+        return market.instrument.base, quantity
+    return market.instrument.quote, value_at_most(market, order.side, quantity, _price(order))
+
+
+def margin_reservation(market: Market, order: Order, opening: Decimal, leverage: Decimal) -> tuple[str, Decimal]:
+    """The quote that the order's opening part needs as margin, and the fee of that part."""
+    value = value_at_most(market, order.side, opening, _price(order))
+    fee = round_nearest(value * market.instrument.taker_fee, FEE_STEP)
+    return market.instrument.quote, initial_margin(value, leverage) + fee if opening else ZERO
+
+
+def _price(order: Order) -> Decimal | None:
+    """A market order that still waits is reckoned at its trigger."""
+    return order.limit_price if order.limit_price is not None or not order.waiting else order.trigger_price

@@ -1,29 +1,33 @@
-"""The simulated exchange: accounts, reservations, orders and fills over one matching engine a symbol.
+"""The simulated exchange: what an account can do with orders, over one matching engine a symbol.
 
-Users' orders and the recorded crowd meet in the same book. Invariant: what accounts own changes by their fills
-alone; a change is journaled whole or not at all, and told afterwards.
+Users' orders and the recorded crowd meet in the same book; orders that wait for a price wait outside it and are set
+off by the trades on the tape. Invariant: what accounts own changes by their fills alone; a change is journaled whole
+or not at all, and told afterwards.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 
-from algotrendy_common.clock import Clock, to_ms
-from algotrendy_common.enums import Liquidity, Side
+from algotrendy_common.clock import Clock
+from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
 from algotrendy_common.errors import Refused
 from algotrendy_common.money import ZERO
-from algotrendy_core.fees import fill_fee
-from algotrendy_core.matching import NewOrder, OrderRefused
+from algotrendy_core.instruments import Rule, Violation
 
 from algotrendy_simulator.accounts import Account
-from algotrendy_simulator.admission import check_rules, quantity_of, reservation
+from algotrendy_simulator.admission import check_leverage, check_rules, first_trigger, on_margin, quantity_of
 from algotrendy_simulator.changes import Changes
-from algotrendy_simulator.events import BalancesChanged, BookChanged, Execution, OrderChanged, TapeTrade, VenueEvent
+from algotrendy_simulator.delivery import Delivery, Listener
+from algotrendy_simulator.events import BalancesChanged, BookChanged, Execution, TapeTrade, VenueEvent
+from algotrendy_simulator.execution import Floor
+from algotrendy_simulator.ledger import Ledger
 from algotrendy_simulator.market import Market
-from algotrendy_simulator.orders import Fill, Order, OrderRequest, VenueStatus
+from algotrendy_simulator.orders import Fill, Order, OrderRequest
+from algotrendy_simulator.positions import Holding, Position, reducible
+from algotrendy_simulator.settlement import Settlement
+from algotrendy_simulator.triggers import crossed
 
 type Commit = Callable[[Changes], None]
-type Listener = Callable[[VenueEvent], None]
 
 
 class Exchange:
@@ -36,31 +40,47 @@ class Exchange:
         commit: Commit,
     ) -> None:
         self.markets = markets
-        self.accounts: dict[str, Account] = {}
-        self.orders: dict[int, Order] = {}
-        self.fills: list[Fill] = []
-        self.listeners: list[Listener] = []
-        self._clock = clock
-        self._venue_time_ms = venue_time_ms
+        self.ledger = Ledger()
+        self.delivery = Delivery()
+        self._settlement = Settlement(self.ledger, markets, clock)
+        self._floor = Floor(self.ledger, self._settlement, markets, venue_time_ms, next_order_id)
         self._next_order_id = next_order_id
         self._commit = commit
-        self._open: dict[tuple[str, str], Order] = {}
-        self._latest: dict[tuple[str, str], Order] = {}
-        self._fills_of_order: dict[int, list[Fill]] = {}
 
-    def restore(self, accounts: list[Account], orders: list[Order], fills: list[Fill]) -> None:
+    @property
+    def accounts(self) -> dict[str, Account]:
+        return self.ledger.accounts
+
+    @property
+    def orders(self) -> dict[int, Order]:
+        return self.ledger.orders
+
+    @property
+    def fills(self) -> list[Fill]:
+        return self.ledger.fills
+
+    @property
+    def listeners(self) -> list[Listener]:
+        return self.delivery.listeners
+
+    def restore(
+        self,
+        accounts: list[Account],
+        orders: list[Order],
+        fills: list[Fill],
+        holdings: list[Holding] | None = None,
+    ) -> None:
         """Take the books back from a journal."""
-        self.accounts = {account.name: account for account in accounts}
-        for order in orders:
-            self._remember(order)
-        for fill in fills:
-            self._remember_fill(fill)
+        self.ledger.restore(accounts, orders, fills, holdings or [])
+        self._floor.restore()
 
-    def open_account(self, name: str, key: str, secret: str, balances: dict[str, Decimal]) -> Account:
+    def open_account(
+        self, name: str, key: str, secret: str, balances: dict[str, Decimal], passphrase: str = ""
+    ) -> Account:
         """Raises Refused where the name or the key is taken."""
-        if name in self.accounts or any(account.key == key for account in self.accounts.values()):
+        if name in self.accounts or self.account_of_key(key) is not None:
             raise Refused("account_taken", "there is an account of this name or key", account=name)
-        account = self.accounts[name] = Account(name, key, secret)
+        account = self.accounts[name] = Account(name, key, secret, passphrase)
         changes = Changes(accounts=[account])
         for asset, amount in balances.items():
             account.add(asset, amount)
@@ -75,22 +95,17 @@ class Exchange:
         self, account: Account, symbol: str, order_id: int | None, client_order_id: str | None
     ) -> Order | None:
         """By id, else the latest one of that client id."""
-        if order_id is not None:
-            order = self.orders.get(order_id)
-        else:
-            order = self._latest.get((account.name, client_order_id or ""))
-        if order is None or order.account != account.name or order.symbol != symbol:
-            return None
-        return order
+        return self.ledger.find(account, symbol, order_id, client_order_id)
 
     def open_orders(self, account: Account, symbol: str | None = None) -> list[Order]:
-        orders = (order for order in self._open.values() if order.account == account.name)
-        return sorted(
-            (order for order in orders if symbol is None or order.symbol == symbol), key=lambda order: order.order_id
-        )
+        return self.ledger.open_orders(account.name, symbol)
 
     def fills_of_order(self, order_id: int) -> list[Fill]:
-        return self._fills_of_order.get(order_id, [])
+        return self.ledger.fills_of_order(order_id)
+
+    def positions(self, account: Account) -> list[Position]:
+        """The open ones, at their markets' last prices."""
+        return [self._settlement.position(holding) for holding in self.ledger.held(account.name)]
 
     def market(self, symbol: str) -> Market:
         market = self.markets.get(symbol)
@@ -99,181 +114,255 @@ class Exchange:
         return market
 
     def place(self, account: Account, request: OrderRequest) -> Order:
-        """Accept and match an order.
+        """Accept an order: match it, or have it wait for its price. Of a pair, the limit leg is returned.
 
-        Raises Refused with code ``unknown_symbol``, ``duplicate_client_order_id``, ``filter`` (attribute
-        ``violations``), ``insufficient_balance`` or ``would_take``; nothing has changed then.
+        Raises Refused with code ``unknown_symbol``, ``duplicate_client_order_id``, ``leverage``, ``filter`` (attribute
+        ``violations``), ``reduce_only``, ``would_trigger``, ``insufficient_balance`` or ``would_take``; nothing has
+        changed then.
         """
         market = self.market(request.symbol)
-        if (account.name, request.client_order_id) in self._open:
-            raise Refused("duplicate_client_order_id", "an open order has this id", id=request.client_order_id)
+        self.ledger.check_client_id(account.name, request.client_order_id)
+        check_leverage(market, request.leverage)
         quantity = quantity_of(market, request)
-        check_rules(market, request, quantity)
-        asset, reserved = reservation(market, request, quantity)
-        if reserved > account.balance(asset).free:
-            raise Refused("insufficient_balance", "not enough is free", asset=asset, needed=reserved)
-        now_ms = to_ms(self._clock.now())
-        order = Order(
+        trigger = first_trigger(market, request)
+        check_rules(market, quantity, request.limit_price, trigger)
+        if request.stop_limit_price is not None:
+            check_rules(market, quantity, request.stop_limit_price)
+        if request.reduce_only:
+            quantity = self._reduction(account, market, request.side, quantity, request.leverage)
+        if request.type is OrderType.OCO:
+            return self._place_pair(account, market, request, quantity, trigger)
+        order = self._draft(account, request, request.type, quantity, request.limit_price, trigger)
+        self._check_takes(market, order)
+        self._settlement.reserve(order, *self._settlement.reservation(order))
+        changes = Changes()
+        self._settlement.note(changes, order, Execution.NEW)
+        if not order.waiting:
+            self._floor.enter(changes, order)
+        self.finish(changes)
+        return order
+
+    def amend(
+        self,
+        account: Account,
+        order: Order,
+        quantity: Decimal | None = None,
+        limit_price: Decimal | None = None,
+        trigger_price: Decimal | None = None,
+    ) -> Order:
+        """Change an open order; ``quantity`` is its whole new one, with what is filled.
+
+        Its place in the queue is kept where only the quantity falls. Raises Refused ``unknown_order``, ``filter``,
+        ``would_trigger``, ``would_take`` or ``insufficient_balance``; nothing has changed then.
+        """
+        self._check_open(account, order)
+        market = self.markets[order.symbol]
+        before = order.quantity, order.limit_price, order.trigger_price
+        asked = quantity or before[0], limit_price or before[1], trigger_price or before[2]
+        if asked[0] <= order.filled:
+            violation = Violation(Rule.MIN_QUANTITY, order.filled, asked[0])
+            raise Refused("filter", "no less than what is filled", violations=(violation,))
+        check_rules(market, asked[0] - order.filled, asked[1], asked[2] if order.waiting else None)
+        if order.waiting and asked[2] is not None and crossed(order.type, order.side, asked[2], market.last_price):
+            raise Refused("would_trigger", "the order would trigger at once", last=market.last_price)
+        order.quantity, order.limit_price, order.trigger_price = asked
+        try:
+            if not order.waiting and asked[1] != before[1]:
+                self._check_takes(market, order)
+            self._reserve_pair(order, quantity)
+        except Refused:
+            order.quantity, order.limit_price, order.trigger_price = before
+            raise
+        changes = Changes()
+        order.updated_ms = self._settlement.now_ms()
+        self._settlement.note(changes, order, Execution.AMENDED)
+        sibling = self.ledger.sibling(order)
+        if sibling is not None and quantity is not None:
+            sibling.quantity = quantity
+            self._settlement.note(changes, sibling, Execution.AMENDED)
+        for leg in (order, sibling):
+            if leg is not None and not leg.waiting:
+                self._floor.move(changes, leg, replaced=leg is order and asked[1] != before[1])
+        self.finish(changes)
+        return order
+
+    def cancel(self, account: Account, order: Order, cancel_client_order_id: str | None = None) -> Order:
+        """Cancel an order, and the other leg of its pair. Raises Refused ``unknown_order`` where it is closed."""
+        self._check_open(account, order)
+        changes = Changes()
+        self._floor.cancel(changes, order, cancel_client_order_id)
+        self.finish(changes)
+        return order
+
+    def cancel_all(self, account: Account, symbol: str | None = None) -> list[Order]:
+        """Cancel what is open; the orders that were."""
+        orders = self.open_orders(account, symbol)
+        changes = Changes()
+        for order in orders:
+            if order.status.open:
+                self._floor.cancel(changes, order)
+        self.finish(changes)
+        return orders
+
+    def set_leverage(
+        self, account: Account, symbol: str, leverage: Decimal, mode: MarginMode = MarginMode.CROSS
+    ) -> None:
+        """Raises Refused ``unknown_symbol``, ``leverage``, ``position_open`` or ``insufficient_balance``."""
+        check_leverage(self.market(symbol), leverage)
+        changes = Changes()
+        self._settlement.set_margin(changes, self.ledger.holding(account.name, symbol), leverage, mode)
+        self.finish(changes)
+
+    def margin_settings(self, account: Account, symbol: str) -> tuple[Decimal, MarginMode]:
+        """Leverage and mode set for a symbol."""
+        holding = self.ledger.holdings.get((account.name, symbol), Holding(account.name, symbol))
+        return holding.leverage, holding.margin_mode
+
+    def arm_dead_man(self, account: Account, timeout_ms: int) -> int | None:
+        """Cancel all of the account's orders at the returned wall time unless it is armed again; 0 disarms (None)."""
+        account.dead_man_ms = self._settlement.now_ms() + timeout_ms if timeout_ms else None
+        self.finish(Changes(accounts=[account]))
+        return account.dead_man_ms
+
+    def liquidate(self, account: Account, symbol: str | None = None) -> list[Order]:
+        """Close positions as if their margin were gone; the orders that did."""
+        changes = Changes()
+        orders = self._floor.liquidate(changes, self.ledger.held(account.name, symbol))
+        self.finish(changes)
+        return orders
+
+    def fill_partially(self, fraction: Decimal, orders: int = 1) -> None:
+        """Have the next ``orders`` that trade at once do so with a fraction, and with the rest at the next trade."""
+        self._floor.partial = [fraction] * orders
+
+    def keep_time(self) -> None:
+        """End what has lived until its time, and what an account left behind that armed its dead-man's switch."""
+        now_ms = self._settlement.now_ms()
+        changes = Changes()
+        for order in self.ledger.open_orders():
+            if order.good_until_ms is not None and order.good_until_ms <= now_ms and order.status.open:
+                self._floor.expire(changes, order)
+        for account in self.accounts.values():
+            if account.dead_man_ms is not None and account.dead_man_ms <= now_ms:
+                account.dead_man_ms = None
+                changes.accounts.append(account)
+                for order in self.open_orders(account):
+                    if order.status.open:
+                        self._floor.cancel(changes, order)
+        if changes.orders or changes.accounts:
+            self.finish(changes)
+
+    def settle(self, changes: Changes, printed: list[TapeTrade]) -> None:
+        """Book the tape's trades to the users among their parties, and set off what waited for them."""
+        self._floor.settle(changes, printed)
+
+    def finish(self, changes: Changes) -> None:
+        """Journal the changes, then tell them."""
+        told = {event.symbol for event in changes.events if isinstance(event, BookChanged)}
+        changes.events += [BookChanged(symbol) for symbol in changes.books if symbol not in told]
+        self._commit(changes)
+        self.delivery.tell([*changes.events, *self._balance_events(changes)])
+
+    def _place_pair(
+        self, account: Account, market: Market, request: OrderRequest, quantity: Decimal, trigger: Decimal | None
+    ) -> Order:
+        stop_id = request.stop_client_order_id or f"{request.client_order_id}s"
+        self.ledger.check_client_id(account.name, stop_id)
+        limit = self._draft(account, request, OrderType.LIMIT, quantity, request.limit_price, None)
+        self._check_takes(market, limit)
+        stop_type = OrderType.STOP if request.stop_limit_price is None else OrderType.STOP_LIMIT
+        stop = self._draft(account, request, stop_type, quantity, request.stop_limit_price, trigger)
+        stop.client_order_id = stop_id
+        if stop.time_in_force is TimeInForce.POST_ONLY:
+            stop.time_in_force = TimeInForce.GTC
+        limit.sibling, stop.sibling = stop.order_id, limit.order_id
+        asset, needed = self._settlement.reservation(limit)
+        self._settlement.reserve(limit, asset, max(needed, self._settlement.reservation(stop)[1]))
+        changes = Changes()
+        for leg in (limit, stop):
+            self._settlement.note(changes, leg, Execution.NEW)
+        self._floor.enter(changes, limit)
+        self.finish(changes)
+        return limit
+
+    def _draft(
+        self,
+        account: Account,
+        request: OrderRequest,
+        type_: OrderType,
+        quantity: Decimal,
+        limit_price: Decimal | None,
+        trigger: Decimal | None,
+    ) -> Order:
+        now_ms = self._settlement.now_ms()
+        return Order(
             next(self._next_order_id),
             account.name,
             request.client_order_id,
             request.symbol,
             request.side,
-            request.type,
+            type_,
             request.time_in_force,
             quantity,
-            request.limit_price,
+            limit_price,
             request.quote_quantity,
-            reserved,
+            ZERO,
             now_ms,
             now_ms,
+            trigger_price=trigger,
+            trailing_ratio=request.trailing_ratio,
+            good_until_ms=request.good_until_ms,
+            reduce_only=request.reduce_only,
+            waiting=trigger is not None,
+            leverage=request.leverage,
         )
-        new = NewOrder(
-            str(order.order_id),
-            account.name,
-            order.side,
-            order.type,
-            quantity,
-            order.limit_price,
-            order.time_in_force,
-        )
-        outcome, printed = market.submit(new, self._venue_time_ms())
-        if isinstance(outcome, OrderRefused):
-            raise Refused("would_take", "the order would take liquidity", best=outcome.limit)
-        account.lock(asset, reserved)
-        self._remember(order)
-        changes = Changes()
-        self._note(changes, order, Execution.NEW)
-        self.settle(changes, printed)
-        if not outcome.rests and outcome.remaining:
-            self._end(changes, order, VenueStatus.EXPIRED, Execution.EXPIRED)
-        self._touch_balances(changes, order)
-        changes.events.append(BookChanged(order.symbol))
-        self.finish(changes)
-        return order
 
-    def cancel(self, account: Account, order: Order, cancel_client_order_id: str | None = None) -> Order:
-        """Raises Refused ``unknown_order`` where the order is closed already."""
+    def _reduction(
+        self, account: Account, market: Market, side: Side, quantity: Decimal, leverage: Decimal | None
+    ) -> Decimal:
+        """As much of a reduce-only order as there is to reduce; of assets, the balance is the position."""
+        if not on_margin(market, leverage):
+            if side is Side.BUY:
+                raise Refused("reduce_only", "buying reduces nothing here", symbol=market.wire_symbol)
+            return quantity
+        most = reducible(self.ledger.holding(account.name, market.wire_symbol), side)
+        if not most:
+            raise Refused("reduce_only", "there is nothing to reduce", symbol=market.wire_symbol)
+        return min(quantity, most)
+
+    def _check_takes(self, market: Market, order: Order) -> None:
+        """Raises Refused ``would_take`` for a post-only order that would."""
+        if order.time_in_force is not TimeInForce.POST_ONLY or order.waiting:
+            return
+        best = next(market.engine.walk(order.side, order.limit_price), None)
+        if best is not None:
+            raise Refused("would_take", "the order would take liquidity", best=best[0])
+
+    def _reserve_pair(self, order: Order, quantity: Decimal | None) -> None:
+        """What an amended order needs now; a pair's reservation is its limit leg's."""
+        sibling = self.ledger.sibling(order)
+        if sibling is None:
+            self._settlement.reserve(order, *self._settlement.reservation(order))
+            return
+        kept = sibling.quantity
+        sibling.quantity = quantity or kept
+        asset, needed = self._settlement.reservation(order)
+        needed = max(needed, self._settlement.reservation(sibling)[1])
+        sibling.quantity = kept
+        self._settlement.reserve(sibling if order.waiting else order, asset, needed)
+
+    def _check_open(self, account: Account, order: Order) -> None:
         if not order.status.open or order.account != account.name:
             raise Refused("unknown_order", "the order is not open", order_id=order.order_id)
-        self.markets[order.symbol].engine.cancel(str(order.order_id))
-        changes = Changes()
-        self._end(changes, order, VenueStatus.CANCELED, Execution.CANCELED, cancel_client_order_id)
-        self._touch_balances(changes, order)
-        changes.events.append(BookChanged(order.symbol))
-        self.finish(changes)
-        return order
-
-    def settle(self, changes: Changes, printed: list[TapeTrade]) -> None:
-        """Book the trades to the users among their parties, and put them on the tape."""
-        for trade in printed:
-            changes.tape.append(trade)
-            changes.events.append(trade)
-            for text, side, liquidity in (
-                (trade.taker_order_id, trade.taker_side, Liquidity.TAKER),
-                (trade.maker_order_id, trade.taker_side.opposite, Liquidity.MAKER),
-            ):
-                order = self.orders.get(int(text))
-                if order is not None:
-                    self._fill(changes, order, trade, side, liquidity)
-
-    def finish(self, changes: Changes) -> None:
-        """Journal the changes, then tell them."""
-        self._commit(changes)
-        for event in [*changes.events, *self._balance_events(changes)]:
-            for listener in self.listeners:
-                listener(event)
-
-    def _fill(self, changes: Changes, order: Order, trade: TapeTrade, side: Side, liquidity: Liquidity) -> None:
-        instrument = self.markets[order.symbol].instrument
-        account = self.accounts[order.account]
-        value = trade.price * trade.quantity
-        fee = fill_fee(instrument, side, trade.price, trade.quantity, liquidity)
-        if side is Side.BUY:
-            freed = value if order.limit_price is None else order.limit_price * trade.quantity
-            account.lock(instrument.quote, -freed)
-            account.add(instrument.quote, -value)
-            account.add(instrument.base, trade.quantity - fee.amount)
-        else:
-            freed = trade.quantity
-            account.lock(instrument.base, -freed)
-            account.add(instrument.base, -trade.quantity)
-            account.add(instrument.quote, value - fee.amount)
-        order.reserved -= freed
-        order.filled += trade.quantity
-        order.quote_filled += value
-        order.updated_ms = to_ms(self._clock.now())
-        order.status = VenueStatus.FILLED if order.filled == order.quantity else VenueStatus.PARTIALLY_FILLED
-        fill = Fill(
-            trade.trade_id,
-            order.symbol,
-            order.order_id,
-            order.account,
-            side,
-            trade.price,
-            trade.quantity,
-            fee.amount,
-            fee.asset,
-            liquidity,
-            order.updated_ms,
-        )
-        self._remember_fill(fill)
-        if order.status is VenueStatus.FILLED:
-            self._open.pop((order.account, order.client_order_id), None)
-        changes.fills.append(fill)
-        self._note(changes, order, Execution.TRADE, fill)
-        self._touch_balances(changes, order)
-
-    def _end(
-        self,
-        changes: Changes,
-        order: Order,
-        status: VenueStatus,
-        execution: Execution,
-        cancel_client_order_id: str | None = None,
-    ) -> None:
-        instrument = self.markets[order.symbol].instrument
-        asset = instrument.quote if order.side is Side.BUY else instrument.base
-        self.accounts[order.account].lock(asset, -order.reserved)
-        order.reserved = ZERO
-        order.status = status
-        order.updated_ms = to_ms(self._clock.now())
-        self._open.pop((order.account, order.client_order_id), None)
-        self._note(changes, order, execution, None, cancel_client_order_id)
-
-    def _note(
-        self,
-        changes: Changes,
-        order: Order,
-        execution: Execution,
-        fill: Fill | None = None,
-        cancel_client_order_id: str | None = None,
-    ) -> None:
-        changes.orders[order.order_id] = order
-        changes.events.append(OrderChanged(replace(order), execution, fill, cancel_client_order_id))
-
-    def _touch_balances(self, changes: Changes, order: Order) -> None:
-        instrument = self.markets[order.symbol].instrument
-        changes.balances |= dict.fromkeys((order.account, asset) for asset in (instrument.base, instrument.quote))
 
     def _balance_events(self, changes: Changes) -> list[VenueEvent]:
         """Each account's balances once, after the last change to them."""
         touched: dict[str, list[str]] = {}
         for name, asset in changes.balances:
             touched.setdefault(name, []).append(asset)
-        now_ms = to_ms(self._clock.now())
+        now_ms = self._settlement.now_ms()
         return [BalancesChanged(name, self._balances(name, assets), now_ms) for name, assets in touched.items()]
 
     def _balances(self, name: str, assets: list[str]) -> tuple[tuple[str, Decimal, Decimal], ...]:
         found = ((asset, self.accounts[name].balance(asset)) for asset in assets)
         return tuple((asset, balance.free, balance.locked) for asset, balance in found)
-
-    def _remember(self, order: Order) -> None:
-        self.orders[order.order_id] = order
-        self._latest[(order.account, order.client_order_id)] = order
-        if order.status.open:
-            self._open[(order.account, order.client_order_id)] = order
-
-    def _remember_fill(self, fill: Fill) -> None:
-        self.fills.append(fill)
-        self._fills_of_order.setdefault(fill.order_id, []).append(fill)

@@ -11,6 +11,7 @@ from algotrendy_common.enums import Side
 
 from algotrendy_simulator.candles import TapeCandle
 from algotrendy_simulator.orders import Fill, Order
+from algotrendy_simulator.positions import Position
 
 
 class Execution(StrEnum):
@@ -18,6 +19,10 @@ class Execution(StrEnum):
     TRADE = "TRADE"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+    TRIGGERED = "TRIGGERED"
+    """Its price came: it leaves its waiting place for the book, or trades at once in changes that follow."""
+    AMENDED = "AMENDED"
+    """Its quantity or prices were changed, by its owner or, reduce-only, with the position it reduces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +68,10 @@ class BalancesChanged:
     time_ms: int
 
 
-type VenueEvent = TapeTrade | BookChanged | MinuteClosed | OrderChanged | BalancesChanged
+@dataclass(frozen=True, slots=True)
+class PositionChanged:
+    position: Position
+    time_ms: int
+
+
+type VenueEvent = TapeTrade | BookChanged | MinuteClosed | OrderChanged | BalancesChanged | PositionChanged

@@ -17,12 +17,17 @@ from algotrendy_simulator.accounts import Account, Balance
 from algotrendy_simulator.candles import KEPT_MINUTES, TapeCandle
 from algotrendy_simulator.changes import Changes
 from algotrendy_simulator.events import TapeTrade
+from algotrendy_simulator.ledger import Ledger
 from algotrendy_simulator.market import TAPE_KEPT
 from algotrendy_simulator.orders import Fill, Order
+from algotrendy_simulator.positions import Holding
 from algotrendy_simulator.ticks import MINUTE_MS
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, secret TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS accounts (
+    name TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, secret TEXT NOT NULL, passphrase TEXT NOT NULL DEFAULT '',
+    dead_man_ms INTEGER);
+CREATE TABLE IF NOT EXISTS holdings (account TEXT, symbol TEXT, fields TEXT NOT NULL, PRIMARY KEY (account, symbol));
 CREATE TABLE IF NOT EXISTS balances (
     account TEXT, asset TEXT, total TEXT NOT NULL, locked TEXT NOT NULL, PRIMARY KEY (account, asset));
 CREATE TABLE IF NOT EXISTS orders (order_id INTEGER PRIMARY KEY, fields TEXT NOT NULL);
@@ -40,6 +45,7 @@ class Restored:
     accounts: list[Account]
     orders: list[Order]
     fills: list[Fill]
+    holdings: list[Holding]
     tape: dict[str, list[TapeTrade]]
     candles: dict[str, list[TapeCandle]]
 
@@ -54,6 +60,14 @@ class Journal:
         # stop the whole venue for milliseconds that a benchmark would blame on its clients.
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.executescript(_SCHEMA)
+        self._bring_up_to_date()
+
+    def _bring_up_to_date(self) -> None:
+        """Accounts had neither passphrase nor dead-man's switch once."""
+        known = {row[1] for row in self._database.execute("PRAGMA table_info(accounts)")}
+        for column, definition in (("passphrase", "TEXT NOT NULL DEFAULT ''"), ("dead_man_ms", "INTEGER")):
+            if column not in known:
+                self._database.execute(f"ALTER TABLE accounts ADD COLUMN {column} {definition}")
 
     def close(self) -> None:
         self._database.close()
@@ -62,15 +76,23 @@ class Journal:
         """What the last transaction said of the replay; empty in a new journal."""
         return {name: json.loads(value) for name, value in self._database.execute("SELECT name, value FROM state")}
 
-    def write(self, changes: Changes, accounts: dict[str, Account], state: dict[str, Any]) -> None:
+    def write(self, changes: Changes, ledger: Ledger, state: dict[str, Any]) -> None:
         with self._database as database:
             database.executemany(
-                "INSERT INTO accounts VALUES (?, ?, ?)",
-                [(account.name, account.key, account.secret) for account in changes.accounts],
+                "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET dead_man_ms = excluded.dead_man_ms",
+                [
+                    (account.name, account.key, account.secret, account.passphrase, account.dead_man_ms)
+                    for account in changes.accounts
+                ],
             )
             database.executemany(
                 "REPLACE INTO balances VALUES (?, ?, ?, ?)",
-                [(name, asset, *_balance(accounts[name].balance(asset))) for name, asset in changes.balances],
+                [(name, asset, *_balance(ledger.accounts[name].balance(asset))) for name, asset in changes.balances],
+            )
+            database.executemany(
+                "REPLACE INTO holdings VALUES (?, ?, ?)",
+                [(*name, _text(ledger.holdings[name])) for name in changes.holdings],
             )
             database.executemany(
                 "REPLACE INTO orders VALUES (?, ?)",
@@ -103,7 +125,8 @@ class Journal:
 
     def restore(self) -> Restored:
         execute = self._database.execute
-        accounts = {row[0]: Account(*row) for row in execute("SELECT name, key, secret FROM accounts ORDER BY rowid")}
+        columns = "name, key, secret, passphrase, dead_man_ms"
+        accounts = {row[0]: Account(*row) for row in execute(f"SELECT {columns} FROM accounts ORDER BY rowid")}
         for name, asset, total, locked in execute("SELECT account, asset, total, locked FROM balances ORDER BY rowid"):
             accounts[name].balances[asset] = Balance(Decimal(total), Decimal(locked))
         tape: dict[str, list[TapeTrade]] = {}
@@ -116,6 +139,7 @@ class Journal:
             list(accounts.values()),
             [_read(Order, text) for (text,) in execute("SELECT fields FROM orders ORDER BY order_id")],
             [_read(Fill, text) for (text,) in execute("SELECT fields FROM fills ORDER BY rowid")],
+            [_read(Holding, text) for (text,) in execute("SELECT fields FROM holdings ORDER BY rowid")],
             tape,
             candles,
         )
@@ -131,8 +155,8 @@ def fields_of(record: Any) -> list[Any]:
 
 
 def record_of[T](record_class: type[T], values: Iterable[Any]) -> T:
-    """The dataclass that ``fields_of`` wrote."""
-    return record_class(*(_value(hint, value) for hint, value in zip(_hints(record_class), values, strict=True)))
+    """The dataclass that ``fields_of`` wrote; fields that it did not have yet get their defaults."""
+    return record_class(*(_value(hint, value) for hint, value in zip(_hints(record_class), values, strict=False)))
 
 
 def _text(record: Any) -> str:

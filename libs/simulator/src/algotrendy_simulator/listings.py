@@ -7,13 +7,15 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from algotrendy_core.instruments import Instrument
+from algotrendy_core.instruments import Instrument, InstrumentKind
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from algotrendy_simulator.crowd import BookShape
 from algotrendy_simulator.recordings import Recording, read_candles, read_trades
 
 PACKAGED = Path(__file__).parent / "data"
+SPOT_ONLY = frozenset({"binance", "coinbase", "kraken"})
+"""Venues whose perpetuals, where they have any, are behind another interface than the one that is spoken here."""
 
 
 class Listing(BaseModel):
@@ -26,19 +28,26 @@ class Listing(BaseModel):
 
     @property
     def wire_symbol(self) -> str:
-        return f"{self.instrument.base}{self.instrument.quote}"
+        """The exchange's own name of it: ``BTCUSDT``, or ``BTCUSDT-PERP``."""
+        perpetual = self.instrument.kind is InstrumentKind.PERPETUAL
+        return f"{self.instrument.base}{self.instrument.quote}{'-PERP' if perpetual else ''}"
 
     def read(self, directory: Path, trades_per_minute: int) -> Recording:
         path = directory / self.file
         if self.kind == "trades":
             return read_trades(path)
         steps = self.instrument.price_step, self.instrument.quantity_step
-        return read_candles(path, *steps, trades_per_minute)
+        perpetual = self.instrument.kind is InstrumentKind.PERPETUAL
+        return read_candles(path, *steps, trades_per_minute, to_grid=perpetual)
 
 
 _LISTINGS = TypeAdapter(list[Listing])
 
 
-def read_listings(directory: Path) -> list[Listing]:
-    """Raises pydantic's ValidationError where the file does not say what it must."""
-    return _LISTINGS.validate_python(json.loads((directory / "listings.json").read_text()))
+def read_listings(directory: Path, venue: str = "binance") -> list[Listing]:
+    """What the venue lists of the directory.
+
+    Raises pydantic's ValidationError where the file does not say what it must.
+    """
+    listings = _LISTINGS.validate_python(json.loads((directory / "listings.json").read_text()))
+    return [listing for listing in listings if listing.instrument.kind is InstrumentKind.SPOT or venue not in SPOT_ONLY]

@@ -52,6 +52,12 @@ class Order:
     sibling: int | None = None
     """The other leg of an OCO pair."""
     leverage: Decimal | None = None
+    liquidation: bool = False
+    """Made by the venue to close a position that its margin no longer covers."""
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +95,5 @@ class OrderRequest:
     reduce_only: bool = False
     leverage: Decimal | None = None
     """For margin and perpetuals; None is what was set for the symbol."""
+    stop_client_order_id: str | None = None
+    """Of ``OCO``'s stop leg; None appends an ``s`` to ``client_order_id``."""

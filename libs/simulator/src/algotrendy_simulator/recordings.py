@@ -15,6 +15,7 @@ from typing import Protocol
 
 from algotrendy_common.clock import to_ms
 from algotrendy_common.enums import Side
+from algotrendy_common.money import round_nearest
 
 from algotrendy_simulator.ticks import MINUTE_MS, Candle, Tick, ticks_of_candle
 
@@ -94,8 +95,13 @@ class TradeRecording:
         ]
 
 
-def read_candles(path: Path, price_step: Decimal, quantity_step: Decimal, trades_per_minute: int) -> CandleRecording:
-    """A CSV with ``timestamp_ms,open,high,low,close,volume``; raises ValueError where a row is off the minute."""
+def read_candles(
+    path: Path, price_step: Decimal, quantity_step: Decimal, trades_per_minute: int, to_grid: bool = False
+) -> CandleRecording:
+    """A CSV with ``timestamp_ms,open,high,low,close,volume``; raises ValueError where a row is off the minute.
+
+    ``to_grid`` rounds it to the steps: what was recorded of one instrument is then played for a coarser one.
+    """
     with path.open(newline="") as file:
         rows = [(int(row["timestamp_ms"]), row) for row in csv.DictReader(file)]
     start_ms = rows[0][0]
@@ -104,9 +110,19 @@ def read_candles(path: Path, price_step: Decimal, quantity_step: Decimal, trades
         minute, rest = divmod(time_ms - start_ms, MINUTE_MS)
         if rest or minute < 0:
             raise ValueError(f"{path.name}: {time_ms} is not the start of a minute of the recording")
-        candles[minute] = Candle(*(Decimal(row[name]) for name in ("open", "high", "low", "close", "volume")))
+        candle = Candle(*(Decimal(row[name]) for name in ("open", "high", "low", "close", "volume")))
+        candles[minute] = _on_grid(candle, price_step, quantity_step) if to_grid else candle
     minutes = max(candles) + 1
     return CandleRecording(path.name, start_ms, minutes, candles, price_step, quantity_step, trades_per_minute)
+
+
+def _on_grid(candle: Candle, price_step: Decimal, quantity_step: Decimal) -> Candle:
+    """The candle with rounded prices, and with lots enough to visit all four of them."""
+    opened, high, low, close = (
+        round_nearest(price, price_step) for price in (candle.open, candle.high, candle.low, candle.close)
+    )
+    volume = max(round_nearest(candle.volume, quantity_step), 4 * quantity_step) if candle.volume else candle.volume
+    return Candle(opened, high, low, close, volume)
 
 
 def read_trades(path: Path) -> TradeRecording:

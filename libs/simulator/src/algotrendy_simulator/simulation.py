@@ -57,7 +57,7 @@ def build_simulation(settings: SimulatorSettings) -> Simulation:
     if state and (state["seed"], state["listings"]) != (settings.seed, _fingerprint(settings)):
         raise InvariantBroken("the state was made with another seed or other data", directory=settings.state)
     restored = journal.restore()
-    listings = read_listings(settings.data)
+    listings = read_listings(settings.data, settings.venue)
     recordings = [listing.read(settings.data, settings.trades_per_minute) for listing in listings]
     start_ms = recordings[0].start_ms
     cursor: tuple[int, int] = tuple(state["cursor"]) if state else (settings.history, 0)
@@ -78,7 +78,7 @@ def build_simulation(settings: SimulatorSettings) -> Simulation:
         next_order_id=order_ids,
         commit=lambda changes: _commit(journal, changes, exchange, replay, order_ids, settings),
     )
-    exchange.restore(restored.accounts, restored.orders, restored.fills)
+    exchange.restore(restored.accounts, restored.orders, restored.fills, restored.holdings)
     replay = Replay(exchange, tracks, venue_clock, start_ms, settings.seed, cursor)
     if not state:
         for track in tracks:
@@ -89,6 +89,7 @@ def build_simulation(settings: SimulatorSettings) -> Simulation:
             settings.key,
             settings.secret.get_secret_value(),
             {"USDT": settings.quote_balance},
+            settings.passphrase.get_secret_value(),
         )
     return Simulation(settings, exchange, replay, clock, journal)
 
@@ -155,7 +156,7 @@ def _commit(
     for track in replay.tracks:
         if track.market.wire_symbol in touched:
             state[track.market.wire_symbol] = _market_state(track)
-    journal.write(changes, exchange.accounts, state)
+    journal.write(changes, exchange.ledger, state)
 
 
 def _market_state(track: Track) -> dict[str, Any]:

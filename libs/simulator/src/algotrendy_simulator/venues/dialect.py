@@ -14,7 +14,7 @@ class Answers(Protocol):
     """The venue's own spelling of what goes wrong."""
 
     def refusal(self, kind: FaultKind) -> web.Response:
-        """The answer for ``THROTTLE``, ``BAN``, ``MAINTENANCE``, ``REJECT``, ``CLOCK_SKEW`` and the ``ERROR_`` kinds."""
+        """The answer for ``THROTTLE``, ``BAN``, ``MAINTENANCE``, ``REJECT``, ``CLOCK_SKEW`` and the ``ERROR_``s."""
         ...
 
 
