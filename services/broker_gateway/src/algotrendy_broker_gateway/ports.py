@@ -8,16 +8,17 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
-from algotrendy_common.enums import MarginMode, OrderType, TimeInForce
+from algotrendy_common.enums import MarginMode
 from algotrendy_common.events.account import AssetBalance
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.rpc.broker_gateway import EarnProduct
 from algotrendy_core.fills import Fill
 from algotrendy_core.instruments import Instrument
 
+from algotrendy_broker_gateway.domain.capabilities import Capabilities as Capabilities
+from algotrendy_broker_gateway.domain.capabilities import DuplicateIds as DuplicateIds
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 
 
@@ -46,33 +47,6 @@ class Unreadable:
 
 
 StreamMessage = StreamOpened | StreamLost | BalancesReported | Unreadable | VenueReport
-
-
-class DuplicateIds(StrEnum):
-    """When a venue refuses a client order id that it has seen before."""
-
-    ALWAYS = "always"
-    WHILE_OPEN = "while_open"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a venue can do for an account; whatever is not here is refused before anything is sent."""
-
-    resting: frozenset[OrderType]
-    """Order types that the venue itself takes; a triggered type that is missing is emulated by the desk."""
-    times_in_force: frozenset[TimeInForce]
-    margin_modes: frozenset[MarginMode]
-    max_leverage: Decimal
-    reduce_only: bool
-    """The venue enforces it (derivatives and margin); elsewhere the desk does."""
-    dead_man_switch: bool
-    cancel_all: bool
-    find_by_client_id: bool
-    """False: an order is found among the open orders and behind the fills."""
-    duplicate_ids: DuplicateIds
-    earn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,15 @@ class ProtectionPolicy(Section):
     """How the positions of an account have to be guarded."""
 
     required: bool = False
-    """True: an open position without a stop is given one, or closed, whoever opened it."""
-    stop_ratio: Ratio | None = None
-    """Distance of the stop that is placed where a position has none; None closes the position instead."""
-    grace: timedelta = timedelta(seconds=10)
-    """How long a position may be without a stop before that happens."""
+    """True: an open position without a stop is given one, whoever opened it. What an entry brought is placed anyway."""
+    default_stop_ratio: Ratio = Decimal("0.05")
+    """Distance of the stop that is placed where a position has none, under the entry (above, for a short)."""
+    restore_within: timedelta = timedelta(seconds=5)
+    """How long a position may be bare before people are told."""
+    flatten_after: timedelta = timedelta(seconds=30)
+    """How long it may be bare at all."""
+    flatten: bool = True
+    """After it what is bare is closed at the market; False only goes on telling people."""
 
 
 class AccountSettings(Section):
@@ -87,6 +91,7 @@ class BrokerGatewaySettings(ServiceSettings):
     mode: Mode = Mode.PAPER
     quote_currency: str = Field("USDT", pattern="^[A-Z0-9]{2,12}$")
     symbols: tuple[Symbol, ...] = ("BTC-USDT", "LTC-USDT")
+    protection: ProtectionPolicy = ProtectionPolicy()
     binance_http_url: str | None = None
     binance_ws_url: str | None = None
     binance_api_key: SecretStr | None = None
@@ -99,7 +104,7 @@ class BrokerGatewaySettings(ServiceSettings):
     """The keys that wrap stored credentials, a line each: ``<version> <32 bytes, hex>``; the newest wraps."""
     kill_file: Path | None = None
     """While this file exists nothing is sent and everything that works is cancelled, whatever else is down."""
-    lease_time: timedelta = timedelta(seconds=6)
+    lease_time: timedelta = timedelta(seconds=3)
     """How long an account stays with a gateway that is not heard from; another takes it over then."""
     heartbeat_limit: timedelta = timedelta(seconds=30)
     """A gateway silent for longer has its working entry orders cancelled: by the venue or by ``dead_man``."""
@@ -118,6 +123,8 @@ class BrokerGatewaySettings(ServiceSettings):
     """True: money that left the account unexplained is taken as withdrawn; set it for one start, by a person."""
     balance_tolerance: Decimal = Field(Decimal("0.0000001"), ge=0)
     """Largest difference per asset, in its own units, that is the venue's rounding."""
+    difference_threshold: Decimal = Field(Decimal(0), ge=0, lt=1)
+    """Largest share of what an asset or a position should be that is told and does not close the gate."""
 
     settle_time: timedelta = timedelta(seconds=5)
     """After a lost answer the venue may still be working on the order: until then "not found" means nothing."""
@@ -148,6 +155,7 @@ class BrokerGatewaySettings(ServiceSettings):
             ws_url=self.binance_ws_url,
             api_key=self.binance_api_key,
             api_secret=self.binance_api_secret,
+            protection=self.protection,
         )
 
     @model_validator(mode="after")

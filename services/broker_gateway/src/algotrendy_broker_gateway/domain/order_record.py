@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from algotrendy_common.enums import OrderStatus
+from algotrendy_common.enums import OrderSource, OrderStatus
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.money import ZERO
 from algotrendy_core import orders
 from algotrendy_core.fills import Fill
 from algotrendy_core.order_states import (
     Cancelled,
+    EndedLegFilled,
     FilledAtVenue,
+    Held,
     Lost,
+    Open,
     OrderState,
     OutcomeUnknown,
+    PartiallyFilled,
     Rejected,
     Report,
     Submitting,
@@ -41,6 +45,12 @@ class OrderRecord:
     created_at: datetime
     submitted_at: datetime | None
     cancel_requested: bool = False
+    leg: int = 0
+    """Of orders that go to the venue in legs, one after the other: which it is at."""
+    switching: bool = False
+    """The leg that works is being ended for the next one: its cancellation does not end the order."""
+    ended_venue_ids: tuple[str, ...] = ()
+    ended_client_ids: tuple[str, ...] = ()
 
     @property
     def terms(self) -> OrderTerms:
@@ -57,7 +67,36 @@ class OrderRecord:
     @property
     def working(self) -> bool:
         """The venue holds it, as far as we know."""
-        return self.status in (OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
+        return isinstance(self.state, Open | PartiallyFilled)
+
+    @property
+    def held(self) -> bool:
+        """It waits here, with nothing at the venue."""
+        return isinstance(self.state, Held)
+
+    @property
+    def protective(self) -> bool:
+        """The gateway's own: an exit, or a flattening."""
+        return self.origin.source is OrderSource.PROTECTION
+
+    @property
+    def rest(self) -> Decimal:
+        """What may still trade; nothing of an order that is lost, though its exposure stays reserved."""
+        return ZERO if isinstance(self.state, Lost) else orders.working_quantity(self.state)
+
+    def of_ended_leg(self, venue_order_id: str, client_id: str) -> bool:
+        """True where a report speaks of a leg that has ended."""
+        if venue_order_id in self.ended_venue_ids:
+            return True
+        return client_id in self.ended_client_ids and client_id != self.venue_client_id
+
+    def traded_at(self, venue_order_id: str) -> Decimal:
+        """What is counted of one of its legs."""
+        fills = orders.fills_of(self.state)
+        if venue_order_id in self.ended_venue_ids:
+            return sum((fill.quantity for fill in fills if fill.venue_order_id == venue_order_id), ZERO)
+        ended = self.ended_venue_ids
+        return sum((fill.quantity for fill in fills if fill.venue_order_id not in ended), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +118,7 @@ def advance(record: OrderRecord, report: Report, now: datetime) -> Step | None:
     if submitted_at is None and isinstance(state, Submitting):
         submitted_at = now
     after = replace(record, state=state, revision=record.revision + 1, submitted_at=submitted_at)
-    counted = report.fill if isinstance(report, FilledAtVenue) else None
+    counted = report.fill if isinstance(report, FilledAtVenue | EndedLegFilled) else None
     return Step(after, counted, counted.event_time if counted else now, _detail(state, counted))
 
 

@@ -11,7 +11,15 @@ from enum import StrEnum
 
 from algotrendy_common.enums import OrderType, Side, TimeInForce
 from algotrendy_core.fills import Fill
-from algotrendy_core.order_states import AcceptedByVenue, CancelledAtVenue, FilledAtVenue, RejectedByVenue, Report
+from algotrendy_core.order_states import (
+    AcceptedByVenue,
+    CancelledAtVenue,
+    EndedLegFilled,
+    FilledAtVenue,
+    LegEnded,
+    RejectedByVenue,
+    Report,
+)
 
 
 class Standing(StrEnum):
@@ -56,13 +64,23 @@ class VenueReport:
     fills: tuple[Fill, ...] = ()
 
 
-def steps_of(report: VenueReport) -> tuple[Report, ...]:
-    """What the order machine is told: accepted first, then what traded, then how it ended."""
+def late_steps_of(report: VenueReport) -> tuple[Report, ...]:
+    """Of a leg that has ended: only what it traded matters."""
+    return tuple(EndedLegFilled(fill) for fill in report.fills)
+
+
+def steps_of(report: VenueReport, *, switching: bool = False) -> tuple[Report, ...]:
+    """What the order machine is told: accepted first, then what traded, then how it ended.
+
+    ``switching``: a cancellation ends the leg that worked, not the order.
+    """
     order = report.order
     if order.standing is Standing.REJECTED:
         return (RejectedByVenue("venue_rejected", order.reason or "rejected by the venue"),)
     steps: list[Report] = [AcceptedByVenue(order.venue_order_id)]
     steps += [FilledAtVenue(fill) for fill in report.fills]
-    if order.standing is Standing.CANCELLED:
+    if order.standing is Standing.CANCELLED and switching:
+        steps.append(LegEnded())
+    elif order.standing is Standing.CANCELLED:
         steps.append(CancelledAtVenue(order.venue_order_id, order.reason or "cancelled"))
     return tuple(steps)
