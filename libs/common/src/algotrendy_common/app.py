@@ -35,6 +35,10 @@ _HEARTBEAT_S = 2.0
 Work = Callable[[], Awaitable[None]]
 
 
+class StoppedEarly(AlgoTrendyError):
+    """The service was told to end before it had started; nothing is wrong."""
+
+
 class App:
     """Service defaults in one place. ``build_app(settings)`` of each service fills one and returns it."""
 
@@ -135,13 +139,26 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        async with self.running():
-            await self._stopped.wait()
+        with contextlib.suppress(StoppedEarly):
+            async with self.running():
+                await self._stopped.wait()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         self._stopped.set()
+
+    async def unless_stopped(self, work: Awaitable[None]) -> None:
+        """What a start may have to wait for, long; raises ``StoppedEarly`` where the service is to end meanwhile."""
+        waiting = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise StoppedEarly("stopped before it had started")
+            await waiting
+        finally:
+            await _cancel([task for task in (waiting, stopping) if not task.done()])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["App"]:

@@ -2,6 +2,7 @@
 
 Retryable
 ├── OutcomeUnknown       an order call that may or may not have had its effect: ask the venue, never send again
+├── LeaseLost            another gateway has the account: this one ends, the message goes to that one
 └── VenueUnreachable     a question the venue did not answer: ask again
 Refused
 ├── VenueRefused         the venue said no, in words
@@ -16,6 +17,10 @@ from algotrendy_common.errors import InvariantBroken, Refused, Retryable
 
 class OutcomeUnknown(Retryable):
     """The order may be working at the venue."""
+
+
+class LeaseLost(Retryable):
+    """Nothing was written."""
 
 
 class VenueUnreachable(Retryable):

@@ -15,6 +15,7 @@ from algotrendy_common.events.risk import RiskStateChanged, TradingState
 from algotrendy_common.rpc import risk
 from algotrendy_common.telemetry import log
 
+from algotrendy_broker_gateway.accounts.lease import Lease
 from algotrendy_broker_gateway.desk.books import Books
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.gate import TradingGate
@@ -36,10 +37,17 @@ from algotrendy_broker_gateway.store.orders import OrderStore
 
 class Desk:
     def __init__(
-        self, account: AccountSettings, settings: BrokerGatewaySettings, app: App, database: Database, venue: Venue
+        self,
+        account: AccountSettings,
+        settings: BrokerGatewaySettings,
+        app: App,
+        database: Database,
+        venue: Venue,
+        lease: Lease,
     ) -> None:
         self.account = account.account
         self.gate = TradingGate()
+        self.gate.lease_held = lambda: lease.active
         self._settings = settings
         self._app = app
         self._database = database
@@ -48,8 +56,9 @@ class Desk:
         self._cause: str | None = "start"
         self._wanted = asyncio.Event()
         self._stream_live = False
-        orders = OrderStore(database, account.account, venue.name)
-        accounts = AccountStore(database, account.account, venue.name)
+        fence = lease.fences[account.account]
+        orders = OrderStore(database, account.account, venue.name, fence)
+        accounts = AccountStore(database, account.account, venue.name, fence)
         self._accounts = accounts
         books = Books(
             database,

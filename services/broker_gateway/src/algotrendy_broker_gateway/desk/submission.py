@@ -102,7 +102,7 @@ class Submission:
         started = monotonic_s()
         if not self._verifier.genuine(approved):
             raise ForgedApproval("approval_forged", "risk did not sign this approval", approval_id=approved.approval_id)
-        gate = self._gate.state if approved.terms.account == self._account else None
+        gate = self._gate.state_for(approved.origin.strategy) if approved.terms.account == self._account else None
         admission = admit(approved, gate, self._venue.name, self._clock.now())
         order = admission.order
         told = announcements.order_updated(self._events, order, order.created_at)
@@ -123,6 +123,7 @@ class Submission:
     async def _known_already(self, approved: OrderApproved) -> None:
         """A repeated delivery, a second approval of one order, or an order that was cancelled before it came."""
         async with self._database.transaction() as tx:
+            await self._accounts.lock(tx)
             first = await tx.first_delivery(approved, CONSUMER)
             order = await self._orders.by_id(tx, approved.terms.order_id)
             if order is None and first:
@@ -165,7 +166,7 @@ class Submission:
                 if self.stranded(order):
                     await self._resume(order)
             for order in await self._orders.live(OrderStatus.APPROVED):
-                gate = self._gate.state
+                gate = self._gate.state_for(order.origin.strategy)
                 refusal = refusal_while_waiting(order, gate, self._clock.now())
                 if refusal is not None:
                     await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
@@ -185,7 +186,7 @@ class Submission:
         )
 
     async def _resume(self, order: OrderRecord) -> None:
-        gate = self._gate.state
+        gate = self._gate.state_for(order.origin.strategy)
         refusal = refusal_while_waiting(order, gate, self._clock.now())
         if refusal is not None:
             await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
@@ -211,6 +212,10 @@ class Submission:
                 self._count.let_out(order.client_order_id, order.terms)
             except OutboundBreach as breach:
                 await self._stop(order, breach)
+                return
+            gate = self._gate.state_for(order.origin.strategy)
+            if gate is not Gate.OPEN:  # it closed between the commit and here: nothing has left
+                await self._tell(order, CancelledAtVenue(None, f"{gate.value}: it closed before the order was sent"))
                 return
             called = monotonic_s()
             SUBMIT_SECONDS.labels(self._venue.name).observe(called - started)

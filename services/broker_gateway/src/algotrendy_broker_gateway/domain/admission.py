@@ -25,6 +25,8 @@ class Gate(StrEnum):
     """By risk or a person: approved orders are cancelled."""
     STOPPED = "stopped"
     """By our own independent count: nothing leaves until a person has looked."""
+    VENUE_DOWN = "venue_down"
+    """Another account stands in: approved orders are cancelled, so that they can be proposed there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def _refusal(approved: OrderApproved, gate: Gate | None, venue: str, now: dateti
         return "halted: trading on the account is halted"
     if gate is Gate.STOPPED:
         return "stopped: orders out did not match approvals in"
+    if gate is Gate.VENUE_DOWN:
+        return "venue_down: nothing was sent; the account's venue does not answer and another account stands in"
     return None
 
 
@@ -92,4 +96,6 @@ def refusal_while_waiting(order: OrderRecord, gate: Gate, now: datetime) -> str 
         return "halted: trading on the account is halted"
     if gate is Gate.STOPPED:
         return "stopped: orders out did not match approvals in"
+    if gate is Gate.VENUE_DOWN:
+        return "venue_down: nothing was sent; the account's venue does not answer and another account stands in"
     return None

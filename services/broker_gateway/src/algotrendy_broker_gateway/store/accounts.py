@@ -10,9 +10,12 @@ from decimal import Decimal
 from algotrendy_common.database import Database, Transaction
 from algotrendy_common.events.account import AccountReconciled, BalanceChanged
 
+from algotrendy_broker_gateway.domain.fence import Fence
+
 
 class AccountStore:
-    def __init__(self, database: Database, account: str, venue: str) -> None:
+    def __init__(self, database: Database, account: str, venue: str, fence: Fence) -> None:
+        self._fence = fence
         self._database = database
         self._account = account
         self._venue = venue
@@ -23,8 +26,16 @@ class AccountStore:
             await tx.execute("INSERT INTO accounts (account) VALUES ($1) ON CONFLICT DO NOTHING", self._account)
 
     async def lock(self, tx: Transaction) -> None:
-        """Until the transaction ends nobody else changes this account's books."""
-        await tx.execute("SELECT FROM accounts WHERE account = $1 FOR UPDATE", self._account)
+        """Until the transaction ends nobody else changes this account's books, nor takes the account over.
+
+        Raises LeaseLost where another gateway has it.
+        """
+        newest = await tx.fetch_value(
+            "SELECT leases.epoch FROM accounts JOIN leases USING (account) WHERE account = $1"
+            " FOR UPDATE OF accounts FOR KEY SHARE OF leases",
+            self._account,
+        )
+        self._fence.check(newest)
 
     async def stopped(self) -> str | None:
         """Why the account was stopped from within; None where it was not."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import asyncpg
 from algotrendy_common.database import Database, Outgoing, Transaction
-from algotrendy_common.enums import OrderStatus
+from algotrendy_common.enums import OrderSource, OrderStatus
 from algotrendy_common.events.event import Event
 from algotrendy_common.events.order import OrderCancelRequested, OrderOrigin, OrderUpdated
+from algotrendy_common.ids import client_order_id
 from algotrendy_core import order_states, orders
 
+from algotrendy_broker_gateway.domain.fence import Fence
 from algotrendy_broker_gateway.domain.order_record import OrderRecord, Step
 from algotrendy_broker_gateway.domain.search import Search
 
@@ -25,9 +27,11 @@ _COLUMNS = (
 _VALUES = ", ".join(f"${number}" for number in range(1, 21))
 _INSERT = f"INSERT INTO orders ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (order_id) DO NOTHING"
 _PLACE = f"""
-WITH taken AS (
+WITH fence AS (
+    SELECT FROM leases WHERE account = $2 AND epoch = $30 FOR KEY SHARE
+), taken AS (
     INSERT INTO inbox (event_id, consumer)
-    SELECT $21, $22
+    SELECT $21, $22 FROM fence
     WHERE NOT EXISTS (SELECT FROM orders WHERE order_id = $1)
       AND NOT EXISTS (SELECT FROM early_cancels WHERE order_id = $1)
     ON CONFLICT DO NOTHING
@@ -57,7 +61,8 @@ History = tuple[tuple[str, datetime, str], ...]
 class OrderStore:
     """One account's orders at one venue."""
 
-    def __init__(self, database: Database, account: str, venue: str) -> None:
+    def __init__(self, database: Database, account: str, venue: str, fence: Fence) -> None:
+        self._fence = fence
         self._database = database
         self._account = account
         self._venue = venue
@@ -65,7 +70,8 @@ class OrderStore:
     async def place(
         self, event: Event, consumer: str, order: OrderRecord, history: History, told: OrderUpdated, outgoing: Outgoing
     ) -> bool:
-        """Commit an order that came by ``event``; False, and nothing written, where it is known or was cancelled."""
+        """Commit an order that came by ``event``; False, and nothing written, where it is known, was cancelled, or
+        belongs to another gateway by now."""
         placed = await self._database.statement(
             _PLACE,
             *_values(order, told),
@@ -78,6 +84,7 @@ class OrderStore:
             outgoing.subject,
             outgoing.stream,
             outgoing.body.decode(),
+            self._fence.epoch,
         )
         return bool(placed)
 
@@ -136,9 +143,19 @@ class OrderStore:
             venue_order_id,
             client_id,
         )
+        if not rows:
+            ended = await tx.fetch_row(
+                "SELECT * FROM orders WHERE account = $1 AND venue = $2 AND leg > 0"
+                " AND (ended_venue_ids @> ARRAY[$3] OR ended_client_ids @> ARRAY[$4]) FOR UPDATE",
+                self._account,
+                self._venue,
+                venue_order_id,
+                client_id,
+            )
+            return _record(ended), False
         known = [row for row in rows if row["symbol"] == symbol and row["venue_order_id"] == venue_order_id]
         unlearnt = [row for row in rows if row["venue_order_id"] is None]
-        doubled = any(row["approval_id"] is not None for row in rows)
+        doubled = any(row["origin"]["source"] != OrderSource.EXTERNAL for row in rows)
         if known:
             return _record(known[0]), False
         if unlearnt:
@@ -160,6 +177,50 @@ class OrderStore:
         async with self._database.reading() as tx:
             rows = await tx.fetch("SELECT DISTINCT symbol FROM orders WHERE account = $1", self._account)
         return {row["symbol"] for row in rows}
+
+    async def of_symbol(self, tx: Transaction, symbol: str) -> list[OrderRecord]:
+        """Live orders of one symbol, oldest first."""
+        rows = await tx.fetch(
+            f"SELECT * FROM orders WHERE account = $1 AND symbol = $2 AND {_LIVE} ORDER BY created_at",
+            self._account,
+            symbol,
+        )
+        return [_found(row) for row in rows]
+
+    async def now(self, order_id: str) -> OrderRecord | None:
+        async with self._database.reading() as tx:
+            return _record(await tx.fetch_row("SELECT * FROM orders WHERE order_id = $1", order_id))
+
+    async def overdue(self, now: datetime) -> list[OrderRecord]:
+        """Live orders whose ``good_until`` has passed and whose cancellation nobody asked for yet."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(
+                f"SELECT * FROM orders WHERE account = $1 AND {_LIVE} AND NOT cancel_requested"
+                " AND (state -> 'terms' ->> 'good_until')::timestamptz <= $2",
+                self._account,
+                now,
+            )
+        return [_found(row) for row in rows]
+
+    # -- legs --------------------------------------------------------------------------------------------------
+
+    async def begin_switch(self, tx: Transaction, order_id: str) -> None:
+        """Its leg is to be ended for the next one."""
+        await tx.execute("UPDATE orders SET switching = true WHERE order_id = $1", order_id)
+
+    async def next_leg(self, tx: Transaction, order: OrderRecord) -> OrderRecord:
+        """The order with the identity of its next leg; what is said of the ended one finds it still."""
+        client_id = client_order_id(order.order_id, order.leg + 1)
+        row = await tx.fetch_row(
+            "UPDATE orders SET leg = leg + 1, switching = false, client_order_id = $2, venue_client_id = $2,"
+            " venue_order_id = NULL, ended_client_ids = array_append(ended_client_ids, venue_client_id),"
+            " ended_venue_ids = CASE WHEN venue_order_id IS NULL THEN ended_venue_ids"
+            " ELSE array_append(ended_venue_ids, venue_order_id) END WHERE order_id = $1 RETURNING *",
+            order.order_id,
+            client_id,
+        )
+        assert row is not None
+        return _found(row)
 
     # -- cancellations -----------------------------------------------------------------------------------------
 
@@ -261,4 +322,8 @@ def _found(row: asyncpg.Record) -> OrderRecord:
         created_at=row["created_at"],
         submitted_at=row["submitted_at"],
         cancel_requested=row["cancel_requested"],
+        leg=row["leg"],
+        switching=row["switching"],
+        ended_venue_ids=tuple(row["ended_venue_ids"]),
+        ended_client_ids=tuple(row["ended_client_ids"]),
     )
