@@ -7,7 +7,7 @@ import pytest
 from algotrendy_common.clock import ManualClock, from_ms, to_ms
 from algotrendy_common.enums import OrderType, Side, TimeInForce
 from algotrendy_common.errors import Refused
-from algotrendy_core.matching import MatchingEngine
+from algotrendy_core.matching import MatchingEngine, NewOrder
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.candles import CandleHistory, TapeCandle
 from algotrendy_simulator.changes import Changes
@@ -79,29 +79,22 @@ def test_a_triggered_order_waits_for_its_price_and_then_trades_at_the_market(
     floor: Floor, side: Side, type_: OrderType, trigger: str, stays: str, fires: str
 ) -> None:
     order = floor.place(side, type_, trigger_price=D(trigger))
-    assert (order.waiting, order.status, len(floor.exchange.markets["BTCUSDT"].engine.book)) == (
-        True,
-        VenueStatus.NEW,
-        0,
-    )
+    book = floor.exchange.markets["BTCUSDT"].engine.book
+    assert (order.waiting, order.status, len(book)) == (True, VenueStatus.NEW, 0)
     assert locked(floor.ann) == ((1, 0) if side is Side.SELL else (0, D(trigger)))
     floor.trade(stays)
     assert order.waiting
-    floor.offer(side.opposite, "5", "100")
-    # Beyond what rests, so that the print is its own.
-    price = D(fires)
-    if side is Side.SELL and price > 100 or side is Side.BUY and price < 100:
-        floor.exchange.cancel_all(floor.maker)
-        floor.offer(side.opposite, "5", fires)
-        floor.offer(side, "0.1", fires)
-    else:
-        floor.exchange.cancel_all(floor.maker)
-        floor.trade(fires)
-        assert (order.waiting, order.status) == (False, VenueStatus.EXPIRED)
-        return
-    assert (order.status, order.filled) == (VenueStatus.FILLED, 1)
+    floor.offer(side.opposite, "5", fires)
+    floor.offer(side, "0.1", fires)
+    assert (order.status, order.filled, order.quote_filled) == (VenueStatus.FILLED, 1, D(fires))
     assert locked(floor.ann) == (0, 0)
     assert floor.executions(order) == [Execution.NEW, Execution.TRIGGERED, Execution.TRADE]
+
+
+def test_a_stop_that_finds_an_empty_book_expires(floor: Floor) -> None:
+    order = floor.place(Side.SELL, OrderType.STOP, trigger_price=D(95))
+    floor.trade("95")
+    assert (order.status, order.filled, locked(floor.ann)) == (VenueStatus.EXPIRED, 0, (0, 0))
 
 
 def test_a_stop_fills_from_the_book_in_the_same_change_as_the_trade_that_set_it_off(floor: Floor) -> None:
@@ -264,18 +257,12 @@ def test_an_order_filled_in_part_gets_the_rest_with_the_next_trade(floor: Floor)
     assert locked(floor.ann) == (0, D("70.7"))
     floor.exchange.settle(Changes(), [])
     assert order.filled == D("0.3"), "nothing was traded"
-    market = floor.exchange.markets["BTCUSDT"]
+    crowd = NewOrder("900000", "crowd", Side.BUY, OrderType.LIMIT, D("0.1"), D(101), TimeInForce.IOC)
+    _, printed = floor.exchange.markets["BTCUSDT"].submit(crowd, 2)
     changes = Changes()
-    floor.exchange.settle(changes, [market.tape[-1]] and _crowd_trade(floor))
+    floor.exchange.settle(changes, printed)
     floor.exchange.finish(changes)
     assert (order.status, order.filled, locked(floor.ann)) == (VenueStatus.FILLED, 1, (0, 0))
-
-
-def _crowd_trade(floor: Floor) -> list[object]:
-    from algotrendy_core.matching import NewOrder
-
-    new = NewOrder("900000", "crowd", Side.BUY, OrderType.LIMIT, D("0.1"), D(101), TimeInForce.IOC)
-    return floor.exchange.markets["BTCUSDT"].submit(new, 2)[1]  # type: ignore[return-value]
 
 
 def test_buying_on_spot_reduces_nothing(floor: Floor) -> None:

@@ -1,12 +1,13 @@
 """``python -m algotrendy_simulator``: a simulated venue on localhost until it is told to stop.
 
 The first line on standard output is JSON that says where it listens. Options may also come from the environment as
-``ALGOTRENDY_SIMULATOR_<OPTION>``; an option on the command line wins.
+``ALGOTRENDY_SIMULATOR_<OPTION>``; an option on the command line wins, and a variable that is no option is refused.
 """
 
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from decimal import Decimal
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
 from algotrendy_simulator.listings import PACKAGED
 from algotrendy_simulator.server import serving
 from algotrendy_simulator.settings import SimulatorSettings
 
-cli = typer.Typer(add_completion=False, context_settings={"auto_envvar_prefix": "ALGOTRENDY_SIMULATOR"})
+PREFIX = "ALGOTRENDY_SIMULATOR"
+cli = typer.Typer(add_completion=False, context_settings={"auto_envvar_prefix": PREFIX})
 
 
 @cli.command()
@@ -34,15 +35,19 @@ def serve(
     history: Annotated[int, typer.Option(min=1, help="minutes that are past at the first start")] = 480,
     trades_per_minute: Annotated[int, typer.Option(min=4, help="trades made inside a candle")] = 20,
     paused: bool = False,
+    venue: Annotated[str, typer.Option(help="whose wire format it speaks")] = "binance",
     account: str = "paper-1",
-    key: str = "demo-key",
-    secret: str = "demo-secret",  # noqa: S107 - the demo's, of no worth anywhere
+    key: Annotated[str | None, typer.Option(help="without it the venue's demonstration key")] = None,
+    secret: str | None = None,
+    passphrase: str | None = None,
     quote_balance: Annotated[str, typer.Option(help="USDT of the account at the first start")] = "100000",
     weight_per_minute: Annotated[int, typer.Option(min=1)] = 6_000,
     orders_per_10s: Annotated[int, typer.Option("--orders-per-10s", min=1)] = 100,
 ) -> None:
-    """Serve the simulated Binance over recorded data."""
+    """Serve a simulated venue over recorded data."""
+    _refuse_unknown_variables()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    credentials = {"key": key, "secret": secret, "passphrase": passphrase}
     settings = SimulatorSettings(
         host=host,
         port=port,
@@ -53,14 +58,23 @@ def serve(
         history=history,
         trades_per_minute=trades_per_minute,
         paused=paused,
+        venue=venue,
         account=account,
-        key=key,
-        secret=SecretStr(secret),
+        **{name: value for name, value in credentials.items() if value is not None},
         quote_balance=Decimal(quote_balance),
         weight_per_minute=weight_per_minute,
         orders_per_10s=orders_per_10s,
     )
     asyncio.run(_serve(settings))
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would leave its option at the default without a word."""
+    command = typer.main.get_command(cli)
+    known = {f"{PREFIX}_{(parameter.name or '').upper()}" for parameter in command.params}
+    unknown = sorted(name for name in os.environ if name.startswith(f"{PREFIX}_") and name not in known)  # noqa: TID251 - the command line is what reads it
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there is no such option; known are {', '.join(sorted(known))}")
 
 
 async def _serve(settings: SimulatorSettings) -> None:

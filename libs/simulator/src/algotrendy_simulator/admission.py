@@ -8,13 +8,15 @@ from decimal import Decimal
 from algotrendy_common.enums import OrderType, Side
 from algotrendy_common.errors import Refused
 from algotrendy_common.money import ZERO, round_nearest
-from algotrendy_core.fees import FEE_STEP
+from algotrendy_core.fees import FEE_STEP, ChargedIn
 from algotrendy_core.instruments import InstrumentKind, Rule, Violation
 
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order, OrderRequest
 from algotrendy_simulator.positions import initial_margin
 from algotrendy_simulator.triggers import crossed, trailing_trigger
+
+_ROUNDING = 100 * FEE_STEP
 
 
 def quantity_of(market: Market, request: OrderRequest) -> Decimal:
@@ -84,11 +86,19 @@ def value_at_most(market: Market, side: Side, quantity: Decimal, price: Decimal 
     return cost
 
 
-def spot_reservation(market: Market, order: Order, quantity: Decimal) -> tuple[str, Decimal]:
-    """Asset and amount that the order holds: the base it sells, or the quote it can spend at most."""
+def spot_reservation(
+    market: Market, order: Order, quantity: Decimal, charged_in: ChargedIn = ChargedIn.RECEIVED
+) -> tuple[str, Decimal]:
+    """Asset and amount that the order holds: the base it sells, or the quote it can spend at most, fees included."""
     if order.side is Side.SELL:
         return market.instrument.base, quantity
-    return market.instrument.quote, value_at_most(market, order.side, quantity, _price(order))
+    value = value_at_most(market, order.side, quantity, _price(order))
+    return market.instrument.quote, value if charged_in is ChargedIn.RECEIVED else with_fee(market, value)
+
+
+def with_fee(market: Market, value: Decimal) -> Decimal:
+    """A value to be paid and its fee, with room for the rounding of each fill's."""
+    return value + round_nearest(value * market.instrument.taker_fee, FEE_STEP) + _ROUNDING if value else ZERO
 
 
 def margin_reservation(market: Market, order: Order, opening: Decimal, leverage: Decimal) -> tuple[str, Decimal]:

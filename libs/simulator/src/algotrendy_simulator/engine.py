@@ -12,6 +12,7 @@ from algotrendy_common.clock import Clock
 from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
 from algotrendy_common.errors import Refused
 from algotrendy_common.money import ZERO
+from algotrendy_core.fees import ChargedIn
 from algotrendy_core.instruments import Rule, Violation
 
 from algotrendy_simulator.accounts import Account
@@ -73,6 +74,10 @@ class Exchange:
         """Take the books back from a journal."""
         self.ledger.restore(accounts, orders, fills, holdings or [])
         self._floor.restore()
+
+    def charge_spot_fees_in(self, asset: ChargedIn) -> None:
+        """In the quote currency on both sides, for venues that do; what a fill brings in pays otherwise."""
+        self._settlement.spot_fees = asset
 
     def open_account(
         self, name: str, key: str, secret: str, balances: dict[str, Decimal], passphrase: str = ""

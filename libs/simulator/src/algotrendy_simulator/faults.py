@@ -3,8 +3,10 @@
 Invariant: a fault strikes only the calls it names and as often as it was told, then it is gone.
 """
 
+import math
 from enum import StrEnum
 
+from algotrendy_common.clock import monotonic_s
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -29,6 +31,9 @@ class FaultKind(StrEnum):
     """The venue says that the caller's clock is wrong."""
 
 
+_EVERYTHING = "/*"
+
+
 class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -49,15 +54,34 @@ class Fault(BaseModel):
 class Faults:
     def __init__(self) -> None:
         self.armed: list[Fault] = []
+        self.maintenance = False
+        """The venue is closed: every call is answered with that, until it is off again."""
+        self._banned_until_s = 0.0
+
+    def ban(self, seconds: float) -> None:
+        """Shut every caller out for so long; 0 lets them in again."""
+        self._banned_until_s = monotonic_s() + seconds
+
+    @property
+    def banned_for_s(self) -> int:
+        """Whole seconds until callers are let in again, rounded up; 0 where they are."""
+        return max(0, math.ceil(self._banned_until_s - monotonic_s()))
 
     def arm(self, fault: Fault) -> None:
         self.armed.append(fault)
 
     def clear(self) -> None:
+        """Forget what is armed, and open the venue again."""
         self.armed.clear()
+        self.maintenance = False
+        self._banned_until_s = 0.0
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault that strikes this call, used up by it; None where there is none."""
+        """The fault that strikes this call, used up by it where it was armed; None where there is none."""
+        if self.banned_for_s:
+            return Fault(kind=FaultKind.BAN, path=_EVERYTHING)
+        if self.maintenance:
+            return Fault(kind=FaultKind.MAINTENANCE, path=_EVERYTHING)
         for fault in self.armed:
             if fault.strikes(method, path):
                 fault.times -= 1

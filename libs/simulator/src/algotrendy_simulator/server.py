@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from algotrendy_simulator.admin import Admin
+from algotrendy_simulator.admin.routes import admin_routes
 from algotrendy_simulator.faults import Faults
 from algotrendy_simulator.settings import SimulatorSettings
 from algotrendy_simulator.simulation import Simulation, build_simulation
 from algotrendy_simulator.timings import Timings
-from algotrendy_simulator.venues.binance.venue import Binance
+from algotrendy_simulator.venues.registry import speak
+
+TIMEKEEPING_S = 0.05
+"""How often it is asked whose time has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +43,28 @@ async def serving(settings: SimulatorSettings) -> AsyncIterator[Running]:
     """Serve while the context is open."""
     simulation = build_simulation(settings)
     faults, timings = Faults(), Timings()
-    binance = Binance(simulation, faults, timings)
+    dialect = speak(settings.venue, simulation, faults, timings)
     application = web.Application()
-    application.add_routes([*binance.routes(), *Admin(simulation, binance, faults, timings).routes()])
+    application.add_routes([*dialect.routes(), *admin_routes(simulation, dialect, faults, timings)])
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
     await site.start()
     port = runner.addresses[0][1]
-    tasks = [asyncio.create_task(simulation.replay.run()), asyncio.create_task(binance.streams.run())]
+    work = (simulation.replay.run(), dialect.run(), _keep_time(simulation))
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield Running(simulation, settings.host, port, tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await binance.close()
+        await dialect.close()
         await runner.cleanup()
         simulation.journal.close()
+
+
+async def _keep_time(simulation: Simulation) -> None:
+    while True:
+        await asyncio.sleep(TIMEKEEPING_S)
+        simulation.exchange.keep_time()

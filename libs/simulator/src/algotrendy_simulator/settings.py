@@ -5,9 +5,11 @@ Invariant: it is complete and checked before anything starts.
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from algotrendy_simulator.demo_keys import demo_key
 from algotrendy_simulator.listings import PACKAGED
 
 
@@ -32,6 +34,7 @@ class SimulatorSettings(BaseModel):
     """Whose wire format it speaks."""
     account: str = "paper-1"
     key: str = "demo-key"
+    """Not given, it and the two that follow are the venue's own demonstration key."""
     secret: SecretStr = SecretStr("demo-secret")
     passphrase: SecretStr = SecretStr("demo-passphrase")
     """Where the venue has one (OKX)."""
@@ -39,3 +42,9 @@ class SimulatorSettings(BaseModel):
     """USDT of the account at the first start."""
     weight_per_minute: int = Field(6_000, gt=0)
     orders_per_10s: int = Field(100, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_demo_key(cls, values: dict[str, Any]) -> dict[str, Any]:
+        demo = demo_key(values.get("venue", "binance"))
+        return {"key": demo.key, "secret": demo.secret, "passphrase": demo.passphrase} | values

@@ -14,7 +14,7 @@ from algotrendy_common.money import ZERO, round_nearest
 from algotrendy_core.fees import FEE_STEP, ChargedIn, fill_fee
 
 from algotrendy_simulator.accounts import Account
-from algotrendy_simulator.admission import margin_reservation, on_margin, spot_reservation
+from algotrendy_simulator.admission import margin_reservation, on_margin, spot_reservation, with_fee
 from algotrendy_simulator.changes import Changes
 from algotrendy_simulator.events import Execution, OrderChanged, PositionChanged, TapeTrade
 from algotrendy_simulator.ledger import Ledger
@@ -28,6 +28,8 @@ class Settlement:
         self._ledger = ledger
         self._markets = markets
         self._clock = clock
+        self.spot_fees = ChargedIn.RECEIVED
+        """The asset that pays for a fill without leverage; with it, the quote currency does."""
 
     def now_ms(self) -> int:
         return to_ms(self._clock.now())
@@ -50,7 +52,7 @@ class Settlement:
         """Asset and amount that what is left of the order must hold, by its type, side and prices."""
         market = self._markets[order.symbol]
         if not on_margin(market, order.leverage):
-            return spot_reservation(market, order, order.remaining)
+            return spot_reservation(market, order, order.remaining, self.spot_fees)
         if order.reduce_only:
             return market.instrument.quote, ZERO
         holding = self._ledger.holding(order.account, order.symbol)
@@ -85,7 +87,7 @@ class Settlement:
     def fill(self, changes: Changes, order: Order, trade: TapeTrade, side: Side, liquidity: Liquidity) -> None:
         market = self._markets[order.symbol]
         margined = on_margin(market, order.leverage)
-        charged_in = ChargedIn.QUOTE if margined else ChargedIn.RECEIVED
+        charged_in = ChargedIn.QUOTE if margined else self.spot_fees
         fee = fill_fee(market.instrument, side, trade.price, trade.quantity, liquidity, charged_in)
         value = trade.price * trade.quantity
         last = trade.quantity == order.remaining
@@ -187,11 +189,15 @@ class Settlement:
         account = self._ledger.accounts[order.account]
         value = trade.price * trade.quantity
         if order.side is Side.BUY:
-            kept = ZERO if last or order.limit_price is None else order.limit_price * (order.remaining - trade.quantity)
+            in_quote = self.spot_fees is ChargedIn.QUOTE
+            spent = value + fee if in_quote else value
+            left = ZERO if last or order.limit_price is None else order.limit_price * (order.remaining - trade.quantity)
+            kept = with_fee(self._markets[order.symbol], left) if in_quote else left
             # A market order holds what its way through the book costs, to the last trade.
-            self._release(order, value if order.limit_price is None and not last else order.reserved - kept)
-            account.add(instrument.quote, -value)
-            account.add(instrument.base, trade.quantity - fee)
+            by_plan = order.limit_price is not None or last
+            self._release(order, min(order.reserved, max(spent, order.reserved - kept) if by_plan else spent))
+            account.add(instrument.quote, -spent)
+            account.add(instrument.base, trade.quantity if in_quote else trade.quantity - fee)
         else:
             self._release(order, trade.quantity)
             account.add(instrument.base, -trade.quantity)

@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 
+from algotrendy_simulator.demo_keys import demo_key
+
 START_TIMEOUT_S = 30.0
 
 
@@ -24,6 +26,7 @@ class RunningVenue:
     ws: str
     key: str
     secret: str
+    passphrase: str
     account: str
     process: asyncio.subprocess.Process
 
@@ -38,7 +41,7 @@ class RunningVenue:
     def repoint(self, client: Any) -> None:
         """Have a ccxt client speak to this venue with its account's key."""
         repoint(client, self.http, self.ws)
-        client.apiKey, client.secret = self.key, self.secret
+        client.apiKey, client.secret, client.password = self.key, self.secret, self.passphrase
 
     async def kill(self) -> None:
         """End it as ``kill -9`` does."""
@@ -55,9 +58,12 @@ async def running_venue(
     data: Path | None = None,
     history: int = 480,
     extra: tuple[str, ...] = (),
+    venue: str = "binance",
 ) -> AsyncIterator[RunningVenue]:
     """A venue with the default account; ``extra`` are more options of its command line."""
+    demo = demo_key(venue)
     options = ["--port", "0", "--speed", str(speed), "--seed", str(seed), "--history", str(history), *extra]
+    options += ["--venue", venue]
     if paused:
         options.append("--paused")
     for name, path in (("--state", state), ("--data", data)):
@@ -72,7 +78,7 @@ async def running_venue(
         if not line:
             raise RuntimeError(f"the simulated venue ended with status {await process.wait()}")
         said = json.loads(line)
-        yield RunningVenue(said["http"], said["ws"], "demo-key", "demo-secret", "paper-1", process)
+        yield RunningVenue(said["http"], said["ws"], demo.key, demo.secret, demo.passphrase, "paper-1", process)
     finally:
         if process.returncode is None:
             process.kill()

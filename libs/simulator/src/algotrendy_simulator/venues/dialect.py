@@ -19,7 +19,10 @@ class Answers(Protocol):
 
 
 class Dialect(Protocol):
-    """Made with ``(simulation, faults, timings)``."""
+    """Made with ``(simulation, faults, timings)``; its path for every fault is the request's own.
+
+    What it hears from ``exchange.listeners`` may come twice, out of order or not at all: the drills disturb it there.
+    """
 
     def routes(self) -> list[web.RouteDef]: ...
 
@@ -34,7 +37,7 @@ class Dialect(Protocol):
         ...
 
     def mute(self, muted: bool) -> None:
-        """A socket that stays open and says nothing."""
+        """Market sockets that stay open and say nothing; what users are told is muted before it gets here."""
         ...
 
     def lose_depth(self, symbol: str) -> None:

@@ -36,6 +36,28 @@ class Binance:
             web.get("/ws-api/v3", self.users.serve),
         ]
 
+    async def run(self) -> None:
+        await self.streams.run()
+
+    def drop_sockets(self, kind: str) -> dict[str, int]:
+        return {
+            "market": self.streams.drop() if kind in ("market", "all") else 0,
+            "user": self.users.drop() if kind in ("user", "all") else 0,
+        }
+
+    def mute(self, muted: bool) -> None:
+        self.streams.muted = muted
+
+    def lose_depth(self, symbol: str) -> None:
+        self.streams.lose_depth(symbol)
+
+    def status(self) -> dict[str, object]:
+        return {
+            "sockets": {"market": self.streams.socket_count, "user": self.users.socket_count},
+            "streams": self.streams.names,
+            "user_subscriptions": self.users.subscription_count,
+        }
+
     async def close(self) -> None:
         await self.streams.close()
         await self.users.close()
