@@ -33,7 +33,6 @@ CREATE TABLE brackets (
     document   jsonb NOT NULL,
     reduced    numeric NOT NULL DEFAULT 0,
     best_price numeric,
-    generation integer NOT NULL DEFAULT 0,
     closed_at  timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()
 );

@@ -5,6 +5,7 @@ Invariant: everything told follows from the record alone, so that the newest eve
 
 from datetime import datetime
 
+from algotrendy_common.enums import HeldBy
 from algotrendy_common.events.account import PositionChanged
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderFilled, OrderUpdated
@@ -35,7 +36,16 @@ def order_updated(events: EventFactory, order: OrderRecord, event_time: datetime
         reason_message=message,
         created_at=order.created_at,
         submitted_at=order.submitted_at,
+        held_by=_held_by(order),
     )
+
+
+def _held_by(order: OrderRecord) -> HeldBy | None:
+    if not order.terms.type.triggered or orders.fills_of(order.state):
+        return None
+    if order.held:
+        return HeldBy.GATEWAY
+    return HeldBy.VENUE if order.working else None
 
 
 def order_filled(events: EventFactory, order: OrderRecord, fill: Fill) -> OrderFilled:

@@ -5,8 +5,9 @@ events that tell of them change together or not at all, under the account's lock
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from algotrendy_common.clock import Clock
 from algotrendy_common.database import Database, Transaction
@@ -19,7 +20,7 @@ from algotrendy_core.order_states import Open, Report
 
 from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.domain.order_record import OrderRecord, Step, advance
-from algotrendy_broker_gateway.domain.venue_report import VenueOrder, VenueReport, steps_of
+from algotrendy_broker_gateway.domain.venue_report import VenueOrder, VenueReport, late_steps_of, steps_of
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.fills import FillStore
 from algotrendy_broker_gateway.store.orders import OrderStore
@@ -38,6 +39,9 @@ class Taken:
     """The order was made outside the platform and is in the books from now on."""
     doubled: bool = False
     """The venue holds a second order under a client id of ours: nothing we do makes one, so a person must look."""
+
+    position: Decimal | None = None
+    """The account's, after what traded; None where nothing did."""
 
     @property
     def new_fills(self) -> int:
@@ -68,11 +72,15 @@ class Books:
         self._account = account
         self._venue = venue
         self._assets = assets
+        self.on_change: Callable[[Taken], None] = lambda taken: None
+        """Told of what was committed, each time."""
 
     async def tell(self, order_id: str, *reports: Report) -> Taken:
         """Apply what we know ourselves (an answer lost, a refusal) to an order. Raises InvariantBroken without it."""
         async with self._database.transaction() as tx:
-            return await self.tell_within(tx, order_id, *reports)
+            taken = await self.tell_within(tx, order_id, *reports)
+        self.on_change(taken)
+        return taken
 
     async def tell_within(self, tx: Transaction, order_id: str, *reports: Report) -> Taken:
         """As ``tell``, in a transaction that the caller has other reasons for."""
@@ -84,18 +92,26 @@ class Books:
 
     async def take(self, report: VenueReport) -> Taken:
         """Apply what the venue says; an order that nobody here made is adopted."""
+        taken = await self._take(report)
+        self.on_change(taken)
+        return taken
+
+    async def _take(self, report: VenueReport) -> Taken:
         found = report.order
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
             order, doubled = await self._orders.at_venue(tx, found.symbol, found.venue_order_id, found.client_id)
             if order is not None:
-                return await self._apply(tx, order, steps_of(report))
+                if order.of_ended_leg(found.venue_order_id, found.client_id):
+                    return await self._apply(tx, order, late_steps_of(report))
+                return await self._apply(tx, order, steps_of(report, switching=order.switching))
             order = await self._adopt(tx, found)
             taken = await self._apply(tx, order, steps_of(report))
-            return Taken(taken.order, taken.steps, adopted=True, doubled=doubled)
+            return replace(taken, adopted=True, doubled=doubled)
 
     async def _apply(self, tx: Transaction, order: OrderRecord, reports: Sequence[Report]) -> Taken:
         steps: list[Step] = []
+        held: Decimal | None = None
         for report in reports:
             step = advance(order, report, self._clock.now())
             if step is None:
@@ -109,6 +125,8 @@ class Books:
                 continue
             filled = announcements.order_filled(self._events, order, step.fill)
             await self._fills.count(tx, step.fill, filled)
+            if order.terms.protection is not None:
+                await self._fills.open_bracket(tx, order)
             base, quote = self._assets(step.fill.symbol)
             position, revision, strategies = await self._fills.move(tx, step.fill, order.origin.strategy, base, quote)
             moved = announcements.position_changed(
@@ -116,7 +134,8 @@ class Books:
             )
             await self._fills.remember(tx, moved)
             await tx.emit(told, filled, moved)
-        return Taken(order, tuple(steps))
+            held = position.quantity
+        return Taken(order, tuple(steps), position=held)
 
     async def _adopt(self, tx: Transaction, found: VenueOrder) -> OrderRecord:
         """An order made by hand or by another program: it gets an id of ours and an origin that says so."""
@@ -141,6 +160,9 @@ def _external(found: VenueOrder, account: str, venue: str, now: datetime) -> Ord
         quantity=found.quantity,
         limit_price=found.limit_price,
         time_in_force=found.time_in_force,
+        reduce_only=found.reduce_only,
+        trigger_price=found.trigger_price,
+        trailing_ratio=found.trailing_ratio,
     )
     return OrderRecord(
         client_order_id=derived_id("external-client-order", venue, account, found.symbol, found.venue_order_id),

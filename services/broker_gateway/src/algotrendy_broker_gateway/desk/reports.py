@@ -44,7 +44,7 @@ class Reports:
         Raises InvariantBroken, after what happened is in the books, where it exceeds what was approved.
         """
         taken = await until_stored(lambda: self._books.take(report))
-        if orders.filled_quantity(taken.order.state) < report.order.executed_quantity:
+        if taken.order.traded_at(report.order.venue_order_id) < report.order.executed_quantity:
             taken = await self._complete(report, taken)
         self._count(taken)
         if taken.doubled:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from algotrendy_common.events.account import ReconciliationDifference
 from algotrendy_common.money import ZERO, plain
 from algotrendy_core.fills import Fill
+from algotrendy_core.positions import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,19 @@ def movements(fill: Fill, base: str, quote: str) -> dict[str, Decimal]:
     if fill.fee:
         moved[fill.fee_currency] = moved.get(fill.fee_currency, ZERO) - fill.fee
     return moved
+
+
+def derivative_movements(before: Position, after: Position, fill: Fill) -> dict[str, Decimal]:
+    """What a fill of a derivative adds to each asset: only what was realised, and the fee."""
+    moved = {after.quote: after.realised_pnl - before.realised_pnl}
+    if fill.fee:
+        moved[fill.fee_currency] = moved.get(fill.fee_currency, ZERO) - fill.fee
+    return moved
+
+
+def small(differing: tuple[BalanceDifference, ...], threshold: Decimal) -> tuple[BalanceDifference, ...]:
+    """Those that are told of and close nothing: at most ``threshold`` of what should be there."""
+    return tuple(one for one in differing if abs(one.amount) <= abs(one.expected) * threshold)
 
 
 def differences(

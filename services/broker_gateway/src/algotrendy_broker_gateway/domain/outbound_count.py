@@ -7,8 +7,9 @@ that an error there (a loop, a replayed message, a wrong quantity) ends here ins
 from dataclasses import dataclass
 from decimal import Decimal
 
-from algotrendy_common.enums import Side
+from algotrendy_common.enums import OrderType, Side
 from algotrendy_common.events.order import OrderTerms
+from algotrendy_common.money import ZERO
 
 from algotrendy_broker_gateway.errors import OutboundBreach
 
@@ -41,13 +42,83 @@ class OutboundCount:
         allowed = self._passes.pop(client_order_id, None)
         if allowed is None:
             raise OutboundBreach("an order without an unused approval was about to leave", client=client_order_id)
-        if allowed.terms != terms:
+        if not _covers(allowed.terms, terms):
             raise OutboundBreach("an order differs from its approval", approval_id=allowed.approval_id)
         if terms.limit_price is not None:
             _check_notional(terms.quantity * terms.limit_price, allowed.notional, self._tolerance, allowed.approval_id)
         self.orders += 1
         if self.orders > self.approvals:
             raise OutboundBreach("more orders than approvals", orders=self.orders, approvals=self.approvals)
+
+
+class ProtectiveCount:
+    """The same for exits, which no approval lets out: what they could still sell never exceeds the position.
+
+    It is told of positions and of what each exit may still trade at the venue as they become known, and shares
+    nothing with the code that decides to place one.
+    """
+
+    def __init__(self) -> None:
+        self._positions: dict[str, Decimal] = {}
+        self._out: dict[str, tuple[str, Decimal]] = {}
+
+    def position(self, symbol: str, quantity: Decimal) -> None:
+        self._positions[symbol] = quantity
+
+    def held(self, symbol: str) -> Decimal:
+        """Signed."""
+        return self._positions.get(symbol, ZERO)
+
+    def remains(self, client_order_id: str, symbol: str, quantity: Decimal) -> None:
+        """An exit at the venue may still trade ``quantity``; zero where it has ended."""
+        if quantity:
+            self._out[client_order_id] = (symbol, quantity)
+        else:
+            self._out.pop(client_order_id, None)
+
+    def objection(self, client_order_id: str, terms: OrderTerms) -> str | None:
+        """Called with an exit that is about to go on the wire: why it must not; None lets it out and counts it."""
+        position = self.held(terms.symbol)
+        others = sum(
+            (
+                rest
+                for known, (symbol, rest) in self._out.items()
+                if symbol == terms.symbol and known != client_order_id
+            ),
+            ZERO,
+        )
+        if position * terms.side.sign >= ZERO:
+            return f"an exit that reduces nothing: the position is {position}"
+        if others + terms.quantity > abs(position):
+            return f"exits of {others + terms.quantity} would exceed the position of {abs(position)}"
+        self._out[client_order_id] = (terms.symbol, terms.quantity)
+        return None
+
+
+def _covers(allowed: OrderTerms, leaving: OrderTerms) -> bool:
+    """True where what leaves is what was approved, or less of it: a smaller quantity, the order that a trigger
+    becomes, a time in force that the gateway sees to itself."""
+    same = ("order_id", "account", "venue", "symbol", "side", "margin_mode", "leverage")
+    if any(getattr(allowed, name) != getattr(leaving, name) for name in same):
+        return False
+    if leaving.quantity > allowed.quantity or leaving.type not in _BECOMES.get(allowed.type, (allowed.type,)):
+        return False
+    for name in ("limit_price", "trigger_price", "trailing_ratio"):
+        value = getattr(leaving, name)
+        if value is not None and value != getattr(allowed, name):
+            return False
+    # Without its price a limit order would be another order.
+    return leaving.type is not OrderType.LIMIT or leaving.limit_price == allowed.limit_price
+
+
+_BECOMES = {
+    OrderType.STOP: (OrderType.STOP, OrderType.MARKET),
+    OrderType.STOP_LIMIT: (OrderType.STOP_LIMIT, OrderType.LIMIT),
+    OrderType.TAKE_PROFIT: (OrderType.TAKE_PROFIT, OrderType.MARKET),
+    OrderType.TAKE_PROFIT_LIMIT: (OrderType.TAKE_PROFIT_LIMIT, OrderType.LIMIT),
+    OrderType.TRAILING_STOP: (OrderType.TRAILING_STOP, OrderType.MARKET),
+    OrderType.OCO: (OrderType.OCO, OrderType.STOP, OrderType.LIMIT, OrderType.MARKET),
+}
 
 
 def check_executed(

@@ -38,6 +38,9 @@ class Watch:
     """The price from which it trails; None once it does."""
     best: Decimal | None = None
     fired: Fired | None = None
+    """What was reached, while the order has not been sent for it yet."""
+    leg: Fired | None = None
+    """What the leg was sent for that is at the venue now; None for none, or for a stop that rests there."""
 
     @property
     def trigger(self) -> Decimal | None:
@@ -76,6 +79,14 @@ def watch_of(terms: OrderTerms, *, stop_rests: bool = False) -> Watch:
             return replace(watch, take=terms.limit_price, stop=None if stop_rests else terms.trigger_price)
         case _:
             raise ValueError(f"a {terms.type} order waits for no price")
+
+
+def after_sending(watch: Watch, terms: OrderTerms) -> Watch:
+    """What is left to wait for once the order was sent for what had fired: a take-profit still has its stop."""
+    left = Watch(watch.order_id, watch.symbol, watch.side, leg=watch.fired)
+    if terms.type is OrderType.OCO and watch.fired is Fired.TAKE:
+        return replace(left, stop=terms.trigger_price)
+    return left
 
 
 def seen(watch: Watch, price: Decimal) -> Watch:

@@ -13,8 +13,11 @@ from algotrendy_common.events.order import OrderFilled
 from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position, apply_fill
 
-from algotrendy_broker_gateway.domain.balances import movements
+from algotrendy_broker_gateway.domain.balances import derivative_movements, movements
+from algotrendy_broker_gateway.domain.order_record import OrderRecord
 
+PERPETUAL = "-PERP"
+"""How a symbol of a perpetual ends: nothing of its base is ever held."""
 WHOLE_ACCOUNT = ""
 """In place of a strategy: the account's own position."""
 
@@ -46,10 +49,14 @@ class FillStore:
 
         Returns the account's position, its revision, and the strategies that hold part of it.
         """
-        whole = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
+        before, after, revision = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
         if strategy:
             await self._move(tx, fill, strategy, base, quote)
-        for asset, quantity in sorted(movements(fill, base, quote).items()):
+        if fill.symbol.endswith(PERPETUAL):
+            moved = derivative_movements(before, after, fill)
+        else:
+            moved = movements(fill, base, quote)
+        for asset, quantity in sorted(moved.items()):
             await tx.execute(
                 "INSERT INTO holdings (account, asset, quantity) VALUES ($1, $2, $3)"
                 " ON CONFLICT (account, asset) DO UPDATE SET quantity = holdings.quantity + excluded.quantity",
@@ -64,9 +71,12 @@ class FillStore:
             fill.venue,
             fill.symbol,
         )
-        return *whole, tuple(row["strategy"] for row in rows)
+        return after, revision, tuple(row["strategy"] for row in rows)
 
-    async def _move(self, tx: Transaction, fill: Fill, strategy: str, base: str, quote: str) -> tuple[Position, int]:
+    async def _move(
+        self, tx: Transaction, fill: Fill, strategy: str, base: str, quote: str
+    ) -> tuple[Position, Position, int]:
+        """The position before and after, and its revision."""
         row = await tx.fetch_row(
             "SELECT * FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
             self._account,
@@ -106,7 +116,20 @@ class FillStore:
             [[currency, str(amount)] for currency, amount in after.unpriced_fees],
             revision,
         )
-        return after, revision
+        return before, after, revision
+
+    async def open_bracket(self, tx: Transaction, order: OrderRecord) -> None:
+        """An entry with exits of its own has traded; harmless where that is known."""
+        assert order.terms.protection is not None
+        await tx.execute(
+            "INSERT INTO brackets (order_id, account, venue, symbol, document) VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT (order_id) DO NOTHING",
+            order.order_id,
+            self._account,
+            order.terms.venue,
+            order.terms.symbol,
+            order.terms.protection.model_dump(mode="json"),
+        )
 
     async def remember(self, tx: Transaction, told: PositionChanged) -> None:
         await tx.execute(
