@@ -11,6 +11,7 @@ from algotrendy_common.ids import new_id
 from algotrendy_common.rpc import risk
 from algotrendy_common.rpc.risk import HaltAsked, HaltDone
 from algotrendy_common.testing.waiting import eventually
+from prometheus_client import REGISTRY
 
 
 def proposal(app, order_id=None):
@@ -24,6 +25,15 @@ def proposal(app, order_id=None):
         quantity=Decimal("0.1"),
     )
     return app.events.make(OrderProposed, terms=terms, origin=OrderOrigin(source="trader"))
+
+
+async def publish_durably(app, event):
+    """Publish past the outbox, whose database is about to be away."""
+    await app.bus.jetstream.publish("order.proposed", event.to_json(), headers={"Nats-Msg-Id": event.event_id})
+
+
+def dead_letters() -> float:
+    return REGISTRY.get_sample_value("algotrendy_dead_letters_total", {"subject": "order.proposed"}) or 0.0
 
 
 async def test_what_a_transaction_emits_reaches_its_durable_reader(app_of):
@@ -190,3 +200,65 @@ async def test_durable_work_survives_a_killed_nats_server(app_of, servers):
         await servers.start("nats")
         await emitting
         await eventually(lambda: {event.event_id for event in events} <= seen, within_s=40)
+
+
+async def test_a_long_outage_of_the_store_kills_no_message_and_keeps_their_order(app_of, servers):
+    agent, risk_app = app_of("agent"), app_of("risk")
+    database, store = agent.uses_database(), risk_app.uses_database()
+    events, done, failures = [proposal(agent) for _ in range(3)], [], []
+    wanted = {event.event_id for event in events}
+
+    async def assess(received: OrderProposed) -> None:
+        try:
+            async with store.transaction() as transaction:
+                first = await transaction.first_delivery(received, "outage")
+            if first and received.event_id in wanted:
+                done.append(received.event_id)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    risk_app.reads(OrderProposed, assess)
+    async with risk_app.running(), agent.running():
+        before = dead_letters()
+        async with database.transaction() as transaction:
+            await transaction.emit(events[0])
+        await eventually(lambda: done)
+        for event in events[1:]:
+            await agent.bus.jetstream.publish(
+                "order.proposed", event.to_json(), headers={"Nats-Msg-Id": event.event_id}
+            )
+        await servers.kill("postgres")
+        late = proposal(agent)
+        wanted.add(late.event_id)
+        await publish_durably(agent, late)
+        # More tries than deliveries are allowed to fail: the message waits in its place instead.
+        await eventually(lambda: len(failures) > 8)
+        await servers.start("postgres")
+        await eventually(lambda: late.event_id in done, within_s=40)
+    assert done == [event.event_id for event in (*events, late)]
+    assert dead_letters() == before
+
+
+async def test_what_a_killed_reader_held_goes_to_the_next_one_without_counting_as_failed(app_of):
+    agent, first, second = app_of("agent"), app_of("risk"), app_of("risk")
+    database = agent.uses_database()
+    event, held, seen = proposal(agent), asyncio.Event(), []
+
+    async def hang(received: OrderProposed) -> None:
+        held.set()
+        await asyncio.Event().wait()
+
+    async def assess(received: OrderProposed) -> None:
+        seen.append(received.event_id)
+
+    first.reads(OrderProposed, hang)
+    second.reads(OrderProposed, assess)
+    async with agent.running():
+        async with first.running():
+            async with database.transaction() as transaction:
+                await transaction.emit(event)
+            await asyncio.wait_for(held.wait(), 20)
+            await first.bus.client.close()  # as a killed process leaves it: no word to the server
+        async with second.running():
+            await eventually(lambda: event.event_id in seen, within_s=30)

@@ -1,18 +1,18 @@
-"""The bus: typed events and calls over NATS. FastStream carries orders, control and requests; what is hot goes raw.
+"""The bus: typed events and calls over NATS. FastStream carries requests; events, which must be fast, go raw.
 
 Invariant: a service publishes only what the catalogue says it owns and reads only what the catalogue says it reads;
 a durable message is acknowledged only after its handler, with its commit, has returned.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import nats.errors
 import nats.js.errors
 from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsMessage, NatsResponse
+from faststream.nats import NatsBroker, NatsMessage, NatsResponse
 from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from algotrendy_common import subjects
-from algotrendy_common.clock import monotonic_s
+from algotrendy_common.durable import RETRY_DELAYS_S, DurableReader, Reading
 from algotrendy_common.enums import Severity
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.event import Event, EventFactory, Record
@@ -30,13 +30,12 @@ from algotrendy_common.events.ops import AlertRaised, MessageDeadLettered
 from algotrendy_common.rpc.call import Call
 from algotrendy_common.rpc.catalogue import CALLS
 from algotrendy_common.settings import ServiceSettings
-from algotrendy_common.subjects import Delivery, Subject, inbox_prefix
+from algotrendy_common.subjects import Delivery, inbox_prefix
 from algotrendy_common.telemetry import (
     CALLS_SERVED,
     DEAD_LETTERS,
     EVENTS_HANDLED,
     EVENTS_PUBLISHED,
-    HANDLING_SECONDS,
     SLOW_CONSUMER_DROPS,
     log,
 )
@@ -46,8 +45,6 @@ type Handler[E: Event] = Callable[[E], Awaitable[None]]
 type BatchHandler[E: Event] = Callable[[list[E]], Awaitable[None]]
 type Answer[Req: Record, Res: Record] = Callable[[Req], Awaitable[Res]]
 
-RETRY_DELAYS_S = (0.1, 0.5, 2.0, 5.0, 10.0)
-"""Back-off between deliveries of a message whose handler failed; after the last it is dead-lettered."""
 CALL_TIMEOUT_S = 5.0
 _BATCH = 2000
 _BATCH_PAUSE_S = 0.5
@@ -65,16 +62,6 @@ class Fault(Record):
     retry: bool
 
 
-@dataclass(slots=True)
-class Reading:
-    """A row of the catalogue as this service reads it."""
-
-    row: Subject
-    delivery: Delivery
-    filter: str
-    handlers: dict[type[Event], Any] = field(default_factory=dict)
-
-
 class Bus:
     """One service's connection. Declare readings and answers first, then ``start``."""
 
@@ -85,6 +72,7 @@ class Bus:
         self._readings: dict[str, Reading] = {}
         self._answers: dict[str, Call[Any, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._durable: list[DurableReader] = []
         self._stopping = False
         seed_file = settings.nats_seed_file
         self._broker = NatsBroker(
@@ -159,12 +147,13 @@ class Bus:
 
     async def start(self) -> None:
         """Begin to read and answer everything declared."""
-        for reading in self._readings.values():
-            if reading.delivery is Delivery.DURABLE:
-                self._subscribe_durably(reading)
         await self._broker.start()
         for reading in self._readings.values():
-            if reading.delivery is Delivery.HOT:
+            if reading.delivery is Delivery.DURABLE:
+                reader = DurableReader(reading, self.service, self._give_up)
+                self._durable.append(reader)
+                await reader.start(self.client)
+            elif reading.delivery is Delivery.HOT:
                 await self._subscribe_hot(reading)
             elif reading.delivery is Delivery.BATCH:
                 self._spawn(self._pull(reading))
@@ -172,10 +161,12 @@ class Bus:
     async def stop(self) -> None:
         """Take nothing new, finish what is being handled, flush and disconnect."""
         self._stopping = True
+        await asyncio.gather(*(reader.stop() for reader in self._durable))
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._broker.stop()
+        with contextlib.suppress(nats.errors.ConnectionClosedError):
+            await self._broker.stop()
 
     @property
     def connected(self) -> bool:
@@ -261,52 +252,6 @@ class Bus:
             raise ValueError(f"{self.service} reads the whole of {row.pattern}")
         subject_filter = subjects.filtered(event_class, **fields)
         return self._readings.setdefault(subject_filter, Reading(row, delivery, subject_filter))
-
-    def _subscribe_durably(self, reading: Reading) -> None:
-        assert reading.row.stream is not None
-        consumer = reading.row.consumer(self.service)
-        subscriber = self._broker.subscriber(
-            reading.row.wildcard,
-            queue=consumer,
-            stream=JStream(name=reading.row.stream.name, declare=False),
-            ack_policy=AckPolicy.MANUAL,
-            title=consumer,
-        )
-
-        async def consume(message: NatsMessage) -> None:
-            raw = message.raw_message
-            await self._handle(reading, raw if isinstance(raw, Msg) else raw[0])
-
-        subscriber(consume)
-
-    async def _handle(self, reading: Reading, message: Msg) -> None:
-        pattern = reading.row.pattern
-        deliveries = message.metadata.num_delivered
-        if deliveries > len(RETRY_DELAYS_S) + 1:
-            await self._give_up(reading, message, RuntimeError("delivered too often, its handler never came back"))
-            return
-        started = monotonic_s()
-        try:
-            event = subjects.parse(reading.row, message.data)
-            handler: Handler[Event] | None = reading.handlers.get(type(event))
-            if handler is not None:
-                with span(f"handle {pattern}", parent=event.traceparent, kind=SpanKind.CONSUMER):
-                    await handler(event)
-        except (ValueError, Refused) as error:
-            await self._give_up(reading, message, error)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # whatever a handler raises is retried, counted, then dead-lettered
-            EVENTS_HANDLED.labels(pattern, "retried").inc()
-            self._log.error("handler failed", subject=message.subject, deliveries=deliveries, exc_info=True)
-            if deliveries > len(RETRY_DELAYS_S):
-                await self._give_up(reading, message, error)
-            else:
-                await message.nak(delay=RETRY_DELAYS_S[deliveries - 1])
-        else:
-            await message.ack()
-            EVENTS_HANDLED.labels(pattern, "done").inc()
-            HANDLING_SECONDS.labels(pattern).observe(monotonic_s() - started)
 
     async def _give_up(self, reading: Reading, message: Msg, error: Exception) -> None:
         """Dead-letter first, end the message only when that is stored."""

@@ -30,7 +30,8 @@ from algotrendy_common.subjects import CATALOGUE, STREAMS, Delivery, Storage, St
 _COMMON = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"^[a-z_]+$")
 DUPLICATE_WINDOW = timedelta(minutes=5)
-ACK_WAIT = timedelta(seconds=30)
+ACK_WAIT = timedelta(seconds=6)
+"""After it a reader that does not say that it is at work counts as dead, and its messages go to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
