@@ -224,11 +224,9 @@ async def test_a_long_outage_of_the_store_kills_no_message_and_keeps_their_order
         async with database.transaction() as transaction:
             await transaction.emit(events[0])
         await eventually(lambda: done)
-        for event in events[1:]:
-            await agent.bus.jetstream.publish(
-                "order.proposed", event.to_json(), headers={"Nats-Msg-Id": event.event_id}
-            )
         await servers.kill("postgres")
+        for event in events[1:]:
+            await publish_durably(agent, event)
         late = proposal(agent)
         wanted.add(late.event_id)
         await publish_durably(agent, late)
