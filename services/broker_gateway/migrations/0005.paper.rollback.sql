@@ -1,0 +1,3 @@
+DROP TABLE paper_fills;
+DROP TABLE paper_orders;
+DROP TABLE paper_balances;
