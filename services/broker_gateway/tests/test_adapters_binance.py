@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,20 +12,36 @@ import ccxt.pro
 import pytest
 import uvicorn
 from algotrendy_broker_gateway.adapters import binance_messages as messages
+from algotrendy_broker_gateway.adapters.access import VenueAccess
+from algotrendy_broker_gateway.adapters.answered import Answered, repointed
 from algotrendy_broker_gateway.adapters.binance import BinanceVenue
-from algotrendy_broker_gateway.adapters.binance_wire import Answered, explicit, refused, repointed
+from algotrendy_broker_gateway.adapters.binance_requests import order_request
+from algotrendy_broker_gateway.adapters.binance_wire import explicit, refused
 from algotrendy_broker_gateway.domain.venue_report import Standing
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Liquidity, Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
-from algotrendy_common.settings import PlatformSettings
+from algotrendy_core.instruments import Instrument
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+INSTRUMENT = Instrument(
+    venue="binance",
+    symbol="BTC-USDT",
+    base="BTC",
+    quote="USDT",
+    price_step="0.01",
+    quantity_step="0.000001",
+    min_quantity="0.00001",
+    max_quantity="9000",
+    min_notional="5",
+    maker_fee="0.001",
+    taker_fee="0.001",
+)
 PAYLOADS = Path(__file__).parent / "payloads"
 
 
@@ -72,7 +89,7 @@ def terms(**changes):
     ],
 )
 def test_a_request_says_exactly_the_terms(changes, expected):
-    request = messages.order_request("c" * 32, terms(**changes), "BTCUSDT")
+    request = order_request("c" * 32, terms(**changes), "BTCUSDT")
 
     assert request["newClientOrderId"] == "c" * 32
     assert request["newOrderRespType"] == "FULL"
@@ -81,7 +98,7 @@ def test_a_request_says_exactly_the_terms(changes, expected):
 
 def test_a_limit_order_without_a_price_is_refused_before_it_leaves():
     with pytest.raises(VenueRefused):
-        messages.order_request("c" * 32, terms(limit_price=None), "BTCUSDT")
+        order_request("c" * 32, terms(limit_price=None), "BTCUSDT")
 
 
 # -- answers and messages --------------------------------------------------------------------------------------------
@@ -227,9 +244,8 @@ async def answering():
     while not server.started:
         await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    venue = BinanceVenue(_settings(url))
-    venue._market_ids["BTC-USDT"] = "BTCUSDT"
-    venue._symbols["BTCUSDT"] = "BTC-USDT"
+    venue = BinanceVenue(_access(url))
+    venue._list("BTCUSDT", INSTRUMENT)
     venue._wire.markets = {}
     yield venue, prepared
     await venue.close()
@@ -237,20 +253,8 @@ async def answering():
     await serving
 
 
-def _settings(url, **changes):
-    return BrokerGatewaySettings(
-        **(
-            {
-                "platform": PlatformSettings(),
-                "binance_http_url": url,
-                "binance_ws_url": url.replace("http", "ws"),
-                "binance_api_key": "k",
-                "binance_api_secret": "s",
-                "approval_public_key": "0" * 64,
-            }
-            | changes
-        )
-    )
+def _access(url):
+    return VenueAccess(Mode.PAPER, url, url.replace("http", "ws"), SecretStr("k"), SecretStr("s"))
 
 
 @pytest.mark.parametrize(
@@ -289,8 +293,8 @@ async def test_after_a_429_the_adapter_keeps_silent(answering):
 
 
 async def test_a_venue_that_is_not_there_leaves_the_outcome_unknown():
-    venue = BinanceVenue(_settings("http://127.0.0.1:9"))
-    venue._market_ids["BTC-USDT"] = "BTCUSDT"
+    venue = BinanceVenue(_access("http://127.0.0.1:9"))
+    venue._list("BTCUSDT", INSTRUMENT)
     try:
         with pytest.raises(OutcomeUnknown):
             await venue.submit("c" * 32, terms())
@@ -311,7 +315,7 @@ async def test_a_live_venue_must_say_what_the_key_may_do(answering):
     venue, prepared = answering
     prepared["response"] = Response(status_code=404)
     await venue._refuse_withdrawal_rights()
-    venue._settings = venue._settings.model_copy(update={"mode": Mode.LIVE})
+    venue._access = replace(venue._access, mode=Mode.LIVE)
     with pytest.raises(KeyTooPowerful):
         await venue._refuse_withdrawal_rights()
 

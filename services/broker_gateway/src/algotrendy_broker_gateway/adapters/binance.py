@@ -1,93 +1,100 @@
-"""Binance spot through ccxt: signing, sockets and markets are ccxt's; what is said about money is read raw.
+"""Binance spot: what its calls are, what they weigh, and how its pairs and its clock are kept.
 
-Invariant: only an answer with a 4xx status and the venue's own error code is a refusal. Everything else that is not a
-readable yes (timeouts, resets, 5xx, cut or senseless bodies) leaves the outcome unknown.
-
-ccxt's unified calls turn numbers into floats and merge stream messages of one order into its newest state; so orders go
-through its signed endpoint calls and stream messages are taken before its caches.
+Invariant: only an answer with a 4xx status and the venue's own error code is a refusal; every call waits for the
+weight it costs, so that the venue's limits are not met by being refused.
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 
-from algotrendy_common.clock import monotonic_s
-from algotrendy_common.enums import Mode
+from algotrendy_common.enums import MarginMode, Mode, OrderType, TimeInForce
 from algotrendy_common.events.account import AssetBalance
 from algotrendy_common.events.order import OrderTerms
-from algotrendy_common.lean_ccxt import load_ccxt
-from algotrendy_common.telemetry import log
 from algotrendy_core.fills import Fill
 
 from algotrendy_broker_gateway.adapters import binance_messages as messages
+from algotrendy_broker_gateway.adapters import binance_pairs as pairs
 from algotrendy_broker_gateway.adapters.access import VenueAccess
-from algotrendy_broker_gateway.adapters.binance_wire import (
-    NO_SUCH_ORDER,
-    TOO_MANY,
-    Answered,
-    Wire,
-    explicit,
-    refused,
-    repointed,
-)
+from algotrendy_broker_gateway.adapters.answered import Answered
+from algotrendy_broker_gateway.adapters.binance_requests import order_request, pair_request
+from algotrendy_broker_gateway.adapters.binance_wire import NO_SUCH_ORDER, Wire, explicit, refused
+from algotrendy_broker_gateway.adapters.ccxt_venue import SENSELESS, CcxtVenue
 from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
-from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
-from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, StreamMessage, StreamOpened, Unreadable
+from algotrendy_broker_gateway.errors import KeyTooPowerful, VenueRefused
+from algotrendy_broker_gateway.ports import (
+    BalancesReported,
+    Capabilities,
+    DuplicateIds,
+    FillPage,
+    StreamMessage,
+    Unreadable,
+    VenuePosition,
+)
 
-ccxt = load_ccxt("binance")
-
-_SENSELESS = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError)
 _PAGE = 1000
-_RECONNECT_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _WEIGHTS_PER_MINUTE = 6000.0
 _ORDERS_PER_TEN_SECONDS = 100.0
 """Binance's own; replaced by what ``exchangeInfo`` says."""
 
 
-class BinanceVenue:
+class BinanceVenue(CcxtVenue):
     """One account. Use ``connect`` first; ``close`` at the end."""
 
     name = messages.VENUE
+    capabilities = Capabilities(
+        resting=frozenset(OrderType),
+        times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.POST_ONLY}),
+        margin_modes=frozenset({MarginMode.NONE}),
+        max_leverage=Decimal(1),
+        reduce_only=False,
+        dead_man_switch=False,
+        cancel_all=True,
+        find_by_client_id=True,
+        duplicate_ids=DuplicateIds.WHILE_OPEN,
+    )
 
     def __init__(self, access: VenueAccess) -> None:
-        self._access = access
-        self._log = log("binance")
-        self._arrived: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        super().__init__(access)
         self._weights = TokenBucket(_WEIGHTS_PER_MINUTE, _WEIGHTS_PER_MINUTE / 60)
         self._orders = TokenBucket(_ORDERS_PER_TEN_SECONDS, _ORDERS_PER_TEN_SECONDS / 10)
-        self._silent_until_s = 0.0
-        self._market_ids: dict[str, str] = {}
-        self._symbols: dict[str, str] = {}
-        self._assets: dict[str, tuple[str, str]] = {}
-        config = {
-            "apiKey": access.api_key.get_secret_value(),
-            "secret": access.api_secret.get_secret_value(),
-            "timeout": int(access.answer_timeout.total_seconds() * 1000),
-            # Its throttle adds milliseconds to every call after the first; ours waits only at the limit.
-            "enableRateLimit": False,
-            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False},
-            "streaming": {"keepAlive": 10_000},
-        }
-        self._wire = Wire(config, self._arrived.put_nowait)
-        self._wire.urls["api"] = repointed(self._wire.urls["api"], access.http_url, access.ws_url)
+        self._endings = pairs.Endings()
+        config = self._config(defaultType="spot", fetchMarkets={"types": ["spot"]}, fetchCurrencies=False)
+        self._wire = self._aimed(Wire(config, self._arrived.put_nowait))
+
+    def _is_explicit(self, answer: Answered) -> bool:
+        return explicit(answer)
+
+    def _refused(self, answer: Answered) -> VenueRefused:
+        return refused(answer)
 
     # -- life --------------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        await self._asked(lambda: self._wire.load_markets(True), weight=20)
+        await self.ping()
+        await self._ask(lambda: self._wire.load_markets(True), lambda _: None, weight=20)
+        rates = await self._own_rates()
         for market in self._wire.markets.values():
-            if market.get("spot"):
-                symbol = f"{market['base']}-{market['quote']}"
-                self._market_ids[symbol] = market["id"]
-                self._symbols[market["id"]] = symbol
-                self._assets[symbol] = (market["base"], market["quote"])
+            if not market.get("spot"):
+                continue
+            try:
+                self._list(market["id"], messages.instrument(market["info"], rates))
+            except SENSELESS as error:
+                # One odd listing among thousands must not keep the account from trading the others.
+                self._log.warning("a listing that makes no sense is left out", market=market["id"], error=repr(error))
         first = next(iter(self._market_ids.values()), None)
         if first is not None:
-            about = await self._asked(lambda: self._wire.public_get_exchangeinfo({"symbol": first}), weight=20)
-            self._read(lambda: self._limit_as_told(about["rateLimits"]))
+            call = lambda: self._wire.public_get_exchangeinfo({"symbol": first})  # noqa: E731 - as everywhere here
+            await self._ask(call, lambda about: self._limit_as_told(about["rateLimits"]), weight=20)
         await self._refuse_withdrawal_rights()
+
+    async def _own_rates(self) -> tuple[Decimal, Decimal]:
+        """Maker's and taker's fee rate of the account."""
+        call = lambda: self._wire.private_get_account({"omitZeroBalances": "true"})  # noqa: E731
+        return await self._ask(call, messages.fee_rates, weight=20)
 
     def _limit_as_told(self, limits: list[dict[str, Any]]) -> None:
         for row in limits:
@@ -102,54 +109,72 @@ class BinanceVenue:
         await self._wire.close()
 
     async def _refuse_withdrawal_rights(self) -> None:
+        call = lambda: self._wire.sapi_get_account_apirestrictions({})  # noqa: E731
         try:
-            rights = await self._asked(lambda: self._wire.sapi_get_account_apirestrictions({}), weight=1)
+            may_withdraw = await self._ask(call, lambda rights: rights["enableWithdrawals"] is True, weight=1)
         except VenueRefused as no:
             if self._access.mode is Mode.LIVE:
                 raise KeyTooPowerful("the venue does not say what the API key may do", answer=str(no)) from no
             self._log.info("the venue does not tell an API key's rights", answer=str(no))
             return
-        if isinstance(rights, dict) and rights.get("enableWithdrawals") is True:
+        if may_withdraw:
             raise KeyTooPowerful("the API key may withdraw money: give one that may only trade and read")
 
-    def assets(self, symbol: str) -> tuple[str, str]:
-        try:
-            return self._assets[symbol]
-        except KeyError as error:
-            raise VenueRefused("symbol_unknown", f"{self.name} does not list {symbol}") from error
+    async def ping(self) -> None:
+        """The venue's time, which keeps ours: calls are stamped, and a stamp a second ahead is refused (-1021)."""
+        await self._ask(self._wire.load_time_difference, lambda _: None, weight=1)
 
     # -- orders ------------------------------------------------------------------------------------------------
 
     async def submit(self, client_order_id: str, terms: OrderTerms) -> VenueReport:
-        request = messages.order_request(client_order_id, terms, self._market_id(terms.symbol))
+        market_id = self._market_id(terms.symbol)
+        if terms.type is OrderType.OCO:
+            pair = pair_request(client_order_id, terms, market_id)
+            await self._wait(self._orders, 2)
+            return await self._change(lambda: self._wire.private_post_orderlist_oco(pair), self._answered_pair)
+        single = order_request(client_order_id, terms, market_id)
         await self._wait(self._orders, 1)
-        return await self._changed(lambda: self._wire.private_post_order(request))
+        return await self._change(lambda: self._wire.private_post_order(single), self._answered)
 
-    async def cancel(self, symbol: str, client_id: str) -> VenueReport | None:
-        request = {"symbol": self._market_id(symbol), "origClientOrderId": client_id}
+    async def cancel(self, symbol: str, client_id: str, venue_order_id: str | None = None) -> VenueReport | None:
+        market = {"symbol": self._market_id(symbol)}
+        if venue_order_id is not None and pairs.list_id(venue_order_id) is not None:
+            return await self._cancel_pair(market | {"listClientOrderId": client_id})
+        request = market | {"origClientOrderId": client_id}
+        # A pair's working leg may be the stop, which has another id: only the list's is sure.
+        read = lambda answer: None if "orderReports" in answer else self._answered(answer)  # noqa: E731
         try:
-            return await self._changed(lambda: self._wire.private_delete_order(request))
+            report = await self._change(lambda: self._wire.private_delete_order(request), read)
+        except VenueRefused as no:
+            if no.context.get("venue_code") not in NO_SUCH_ORDER:
+                raise
+            return await self._cancel_pair(market | {"listClientOrderId": client_id})
+        return report if report is not None else await self.order(symbol, client_id)
+
+    async def _cancel_pair(self, request: dict[str, str]) -> VenueReport | None:
+        try:
+            return await self._change(lambda: self._wire.private_delete_orderlist(request), self._answered_pair)
         except VenueRefused as no:
             if no.context.get("venue_code") in NO_SUCH_ORDER:
                 return None
             raise
 
-    async def _changed(self, call: Callable[[], Awaitable[Any]]) -> VenueReport:
-        """A call that changes something at the venue: a readable yes, an explicit no, or unknown."""
-        if self._silent():
-            raise VenueRefused("rate_limited", "the venue has asked for silence; nothing was sent")
-        await self._wait(self._weights, 1)
-        try:
-            return messages.answered_order(await call(), self._symbol)
-        except Answered as answer:
-            self._keep_silent(answer)
-            if not explicit(answer):
-                raise OutcomeUnknown(f"the venue answered {answer}") from answer
-            raise refused(answer) from answer
-        except ccxt.BaseError as error:
-            raise OutcomeUnknown(f"no answer: {type(error).__name__} {error}") from error
-        except _SENSELESS as error:
-            raise OutcomeUnknown(f"an answer that makes no sense: {error!r}") from error
+    async def cancel_all(self) -> None:
+        """One call a symbol, which is what Binance has."""
+        for symbol in dict.fromkeys(report.order.symbol for report in await self.open_orders()):
+            call = partial(self._wire.private_delete_openorders, {"symbol": self._market_id(symbol)})
+            try:
+                await self._change(call, lambda _: None)
+            except VenueRefused as no:
+                # Whatever was open has ended by itself meanwhile.
+                if no.context.get("venue_code") not in NO_SUCH_ORDER:
+                    raise
+
+    async def arm_dead_man_switch(self, timeout: timedelta) -> None:
+        raise VenueRefused("not_offered", "Binance spot has no dead-man's switch")
+
+    async def set_leverage(self, symbol: str, leverage: Decimal, mode: MarginMode) -> None:
+        raise VenueRefused("not_offered", "Binance spot has no leverage")
 
     # -- questions ---------------------------------------------------------------------------------------------
 
@@ -157,141 +182,111 @@ class BinanceVenue:
         return await self._order({"symbol": self._market_id(symbol), "origClientOrderId": client_id})
 
     async def order_by_venue_id(self, symbol: str, venue_order_id: str) -> VenueReport | None:
-        return await self._order({"symbol": self._market_id(symbol), "orderId": venue_order_id})
+        market_id, of_list = self._market_id(symbol), pairs.list_id(venue_order_id)
+        if of_list is None:
+            return await self._order({"symbol": market_id, "orderId": venue_order_id})
+        legs = [await self._leg({"symbol": market_id, "orderId": leg}) for leg in await self._legs(of_list)]
+        return next(iter(pairs.merged(leg for leg in legs if leg is not None)), None)
 
     async def _order(self, request: dict[str, str]) -> VenueReport | None:
+        report = await self._leg(request)
+        if report is None or pairs.list_id(report.order.venue_order_id) is None:
+            return report
+        return await self.order_by_venue_id(report.order.symbol, report.order.venue_order_id)
+
+    async def _leg(self, request: dict[str, str]) -> VenueReport | None:
         try:
-            answer = await self._asked(lambda: self._wire.private_get_order(request), weight=4)
+            return await self._ask(lambda: self._wire.private_get_order(request), self._answered, weight=4)
         except VenueRefused as no:
             if no.context.get("venue_code") in NO_SUCH_ORDER:
                 return None
             raise
-        return self._read(lambda: messages.answered_order(answer, self._symbol))
+
+    async def _legs(self, of_list: str) -> tuple[str, ...]:
+        """The ids of a pair's orders; none where the venue does not know the pair."""
+        read = lambda answer: tuple(str(leg["orderId"]) for leg in answer["orders"])  # noqa: E731
+        try:
+            return await self._ask(lambda: self._wire.private_get_orderlist({"orderListId": of_list}), read, weight=4)
+        except VenueRefused as no:
+            if no.context.get("venue_code") in NO_SUCH_ORDER:
+                return ()
+            raise
 
     async def open_orders(self) -> tuple[VenueReport, ...]:
-        answer = await self._asked(lambda: self._wire.private_get_openorders({}), weight=80)
-        return self._read(lambda: tuple(messages.answered_order(row, self._symbol) for row in answer))
+        read = lambda answer: pairs.merged([self._answered(row) for row in answer])  # noqa: E731
+        return await self._ask(lambda: self._wire.private_get_openorders({}), read, weight=80)
 
     async def fills_of(self, symbol: str, venue_order_id: str) -> tuple[Fill, ...]:
-        return await self._trades({"symbol": self._market_id(symbol), "orderId": venue_order_id}, weight=5)
+        market, of_list = {"symbol": self._market_id(symbol)}, pairs.list_id(venue_order_id)
+        orders = (venue_order_id,) if of_list is None else await self._legs(of_list)
+        found = [fill for order in orders for fill in await self._trades(market | {"orderId": order}, weight=5)]
+        return tuple(sorted(found, key=_by_trade))
 
-    async def fills_after(self, symbol: str, trade_id: int) -> tuple[Fill, ...]:
+    async def fills_cursor(self, symbol: str) -> str:
+        newest = await self._trades({"symbol": self._market_id(symbol), "limit": "1"}, weight=20)
+        return str(max((int(fill.trade_id) for fill in newest), default=0))
+
+    async def fills_after(self, symbol: str, cursor: str) -> FillPage:
+        market = {"symbol": self._market_id(symbol), "limit": str(_PAGE)}
         found: list[Fill] = []
         while True:
-            request = {"symbol": self._market_id(symbol), "fromId": str(trade_id + 1), "limit": str(_PAGE)}
-            page = await self._trades(request, weight=20)
+            page = await self._trades(market | {"fromId": str(int(cursor) + 1)}, weight=20)
             found += page
+            if page:
+                cursor = page[-1].trade_id
             if len(page) < _PAGE:
-                return tuple(found)
-            trade_id = int(page[-1].trade_id)
-
-    async def last_trade_id(self, symbol: str) -> int:
-        newest = await self._trades({"symbol": self._market_id(symbol), "limit": "1"}, weight=20)
-        return max((int(fill.trade_id) for fill in newest), default=0)
+                return FillPage(tuple(found), cursor)
 
     async def _trades(self, request: dict[str, str], weight: int) -> tuple[Fill, ...]:
-        answer = await self._asked(lambda: self._wire.private_get_mytrades(request), weight=weight)
-        fills = self._read(lambda: [messages.own_trade(row, self._symbol) for row in answer])
-        return tuple(sorted(fills, key=lambda fill: int(fill.trade_id)))
+        read = lambda answer: tuple(sorted((messages.own_trade(row, self._symbol) for row in answer), key=_by_trade))  # noqa: E731
+        return await self._ask(lambda: self._wire.private_get_mytrades(request), read, weight=weight)
 
     async def balances(self) -> tuple[AssetBalance, ...]:
-        answer = await self._asked(lambda: self._wire.private_get_account({"omitZeroBalances": "true"}), weight=20)
-        return self._read(lambda: messages.account_balances(answer))
+        call = lambda: self._wire.private_get_account({"omitZeroBalances": "true"})  # noqa: E731
+        return await self._ask(call, messages.account_balances, weight=20)
 
-    async def ping(self) -> None:
-        await self._asked(lambda: self._wire.public_get_ping({}), weight=1)
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        return ()
 
-    async def _asked(self, call: Callable[[], Awaitable[Any]], weight: int) -> Any:
-        """A call that changes nothing: its answer, the venue's refusal, or nobody there."""
-        if self._silent():
-            raise VenueUnreachable("the venue has asked for silence")
-        await self._wait(self._weights, weight)
-        try:
-            return await call()
-        except Answered as answer:
-            self._keep_silent(answer)
-            if answer.status == 404 and answer.code is None:
-                raise VenueRefused("not_offered", "the venue has no such call") from answer
-            if not explicit(answer) or answer.status in TOO_MANY:
-                raise VenueUnreachable(f"the venue answered {answer}") from answer
-            raise refused(answer) from answer
-        except ccxt.BaseError as error:
-            raise VenueUnreachable(f"no answer: {type(error).__name__} {error}") from error
+    # -- calls that wait for their weight ------------------------------------------------------------------------
 
-    def _silent(self) -> bool:
-        """Whoever goes on calling after a 429 is banned (418) for minutes to days."""
-        return monotonic_s() < self._silent_until_s
+    async def _change[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R]) -> R:
+        if not self._silent():
+            await self._wait(self._weights, 1)
+        return await self._changed(call, read)
 
-    def _keep_silent(self, answer: Answered) -> None:
-        if answer.retry_after_s:
-            self._silent_until_s = monotonic_s() + answer.retry_after_s
-            self._log.warning("the venue asks for silence", seconds=answer.retry_after_s, answer=str(answer))
+    async def _ask[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R], weight: int) -> R:
+        if not self._silent():
+            await self._wait(self._weights, weight)
+        return await self._asked(call, read)
 
-    @staticmethod
-    def _read[T](read: Callable[[], T]) -> T:
-        try:
-            return read()
-        except _SENSELESS as error:
-            raise VenueUnreachable(f"an answer that makes no sense: {error!r}") from error
+    def _answered(self, answer: Mapping[str, Any]) -> VenueReport:
+        return messages.answered_order(answer, self._symbol)
 
-    @staticmethod
-    async def _wait(bucket: TokenBucket, weight: float) -> None:
-        delay_s = bucket.take(weight, monotonic_s())
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)
+    def _answered_pair(self, answer: Mapping[str, Any]) -> VenueReport:
+        return messages.answered_pair(answer, self._symbol)
 
     # -- the user stream ---------------------------------------------------------------------------------------
 
-    async def stream(self) -> AsyncGenerator[StreamMessage]:
-        failures = 0
-        while True:
-            try:
-                await self._wire.authenticate({"type": "spot"})
-                failures = 0
-                yield StreamOpened()
-                async with contextlib.aclosing(self._until_lost()) as arriving:
-                    async for message in arriving:
-                        yield message
-            except ccxt.BaseError as error:
-                yield StreamLost(f"{type(error).__name__} {error}")
-            await asyncio.sleep(_RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)])
-            failures += 1
+    async def _subscribe(self) -> None:
+        await self._wire.authenticate({"type": "spot"})
 
-    async def _until_lost(self) -> AsyncGenerator[StreamMessage]:
+    async def _until_lost(self) -> None:
         # ``watch_orders`` never returns, because we take the messages before it; it raises when the socket is lost.
-        lost = asyncio.ensure_future(cast(Awaitable[Any], self._wire.watch_orders()))
-        try:
-            while True:
-                arriving = asyncio.ensure_future(self._arrived.get())
-                await asyncio.wait((arriving, lost), return_when=asyncio.FIRST_COMPLETED)
-                if arriving.done():
-                    yield self._understood(arriving.result())
-                    continue
-                arriving.cancel()
-                await lost
-        finally:
-            lost.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ccxt.BaseError):
-                await lost
+        await cast(Awaitable[Any], self._wire.watch_orders())
 
-    def _understood(self, message: Mapping[str, Any]) -> StreamMessage:
-        try:
-            match message["e"]:
-                case "executionReport":
-                    return messages.execution_report(message, self._symbol, lambda symbol: self._assets[symbol][1])
-                case "outboundAccountPosition":
-                    return BalancesReported(messages.changed_balances(message))
-                case other:
-                    # A transfer or a lock from outside: it names a change, not a balance.
-                    return Unreadable(f"{other} changes balances")
-        except _SENSELESS as error:
-            return Unreadable(f"{error!r} in {dict(message)}")
+    def _understood(self, message: Mapping[str, Any]) -> tuple[StreamMessage, ...]:
+        match message["e"]:
+            case "executionReport":
+                if not self._endings.tells(message):
+                    return ()
+                return (messages.execution_report(message, self._symbol, lambda symbol: self.assets(symbol)[1]),)
+            case "outboundAccountPosition":
+                return (BalancesReported(messages.changed_balances(message)),)
+            case other:
+                # A transfer or a lock from outside: it names a change, not a balance.
+                return (Unreadable(f"{other} changes balances"),)
 
-    def _market_id(self, symbol: str) -> str:
-        try:
-            return self._market_ids[symbol]
-        except KeyError as error:
-            raise VenueRefused("symbol_unknown", f"{self.name} does not list {symbol}") from error
 
-    def _symbol(self, market_id: str) -> str:
-        return self._symbols[market_id]
+def _by_trade(fill: Fill) -> int:
+    return int(fill.trade_id)

@@ -12,12 +12,12 @@ from typing import Any
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Liquidity, OrderType, Side, TimeInForce
 from algotrendy_common.events.account import AssetBalance
-from algotrendy_common.events.order import OrderTerms
-from algotrendy_common.money import ZERO, plain
+from algotrendy_common.money import ZERO
 from algotrendy_core.fills import Fill
+from algotrendy_core.instruments import Instrument
 
+from algotrendy_broker_gateway.adapters import binance_pairs as pairs
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueOrder, VenueReport
-from algotrendy_broker_gateway.errors import VenueRefused
 
 VENUE = "binance"
 SymbolOf = Callable[[str], str]
@@ -39,26 +39,16 @@ _ENDINGS = {
     "EXPIRED": "expired: the venue ended the order",
     "EXPIRED_IN_MATCH": "expired: it would have traded with an order of the same account",
 }
-_TIMES_IN_FORCE = {TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
-
-
-def order_request(client_order_id: str, terms: OrderTerms, market_id: str) -> dict[str, str]:
-    """The body of ``POST /api/v3/order``."""
-    request = {
-        "symbol": market_id,
-        "side": terms.side.value.upper(),
-        "quantity": plain(terms.quantity),
-        "newClientOrderId": client_order_id,
-        "newOrderRespType": "FULL",
-    }
-    if terms.type is OrderType.MARKET:
-        return request | {"type": "MARKET"}
-    if terms.limit_price is None:
-        raise VenueRefused("limit_price_missing", "a limit order needs a limit price")
-    price = {"price": plain(terms.limit_price)}
-    if terms.time_in_force is TimeInForce.POST_ONLY:
-        return request | price | {"type": "LIMIT_MAKER"}
-    return request | price | {"type": "LIMIT", "timeInForce": _TIMES_IN_FORCE[terms.time_in_force]}
+_TYPES = {
+    "LIMIT": OrderType.LIMIT,
+    "LIMIT_MAKER": OrderType.LIMIT,
+    "MARKET": OrderType.MARKET,
+    "STOP_LOSS": OrderType.STOP,
+    "STOP_LOSS_LIMIT": OrderType.STOP_LIMIT,
+    "TAKE_PROFIT": OrderType.TAKE_PROFIT,
+    "TAKE_PROFIT_LIMIT": OrderType.TAKE_PROFIT_LIMIT,
+}
+_BASIS_POINTS = Decimal(10_000)
 
 
 def answered_order(answer: Mapping[str, Any], symbol_of: SymbolOf) -> VenueReport:
@@ -66,13 +56,14 @@ def answered_order(answer: Mapping[str, Any], symbol_of: SymbolOf) -> VenueRepor
     status = str(answer["status"])
     at = from_ms(answer.get("transactTime") or answer["updateTime"])
     price = Decimal(answer["price"])
+    type_, trigger, ratio = _triggering(answer["type"], answer.get("stopPrice"), answer.get("trailingDelta"))
     order = VenueOrder(
-        venue_order_id=str(answer["orderId"]),
+        venue_order_id=pairs.venue_order_id(answer["orderId"], answer.get("orderListId", -1)),
         # A cancellation's answer carries the cancellation's own id under ``clientOrderId``.
         client_id=str(answer.get("origClientOrderId") or answer["clientOrderId"]),
         symbol=symbol_of(answer["symbol"]),
         side=Side(answer["side"].lower()),
-        type=_type(answer["type"], price),
+        type=type_,
         time_in_force=_time_in_force(answer["type"], answer.get("timeInForce")),
         quantity=Decimal(answer["origQty"]),
         limit_price=price if price > ZERO else None,
@@ -81,9 +72,19 @@ def answered_order(answer: Mapping[str, Any], symbol_of: SymbolOf) -> VenueRepor
         reason=_ENDINGS.get(status, ""),
         created_at=from_ms(answer["time"]) if "time" in answer else at,
         updated_at=at,
+        trigger_price=trigger,
+        trailing_ratio=ratio,
+        # Answers to new orders do not say whether they work, but since when: never, while they wait.
+        waiting=type_.triggered and status == "NEW" and not answer.get("isWorking", answer.get("workingTime", -1) > 0),
     )
     fills = tuple(_immediate_fill(order, fill, at) for fill in answer.get("fills", ()))
-    return VenueReport(order, fills)
+    return VenueReport(pairs.as_pair(order), fills)
+
+
+def answered_pair(answer: Mapping[str, Any], symbol_of: SymbolOf) -> VenueReport:
+    """``POST /api/v3/orderList/oco`` or ``DELETE /api/v3/orderList``: both legs' reports as one."""
+    (report,) = pairs.merged(answered_order(leg, symbol_of) for leg in answer["orderReports"])
+    return report
 
 
 def _immediate_fill(order: VenueOrder, fill: Mapping[str, Any], at: datetime) -> Fill:
@@ -107,7 +108,7 @@ def own_trade(trade: Mapping[str, Any], symbol_of: SymbolOf) -> Fill:
     """An element of ``GET /api/v3/myTrades``."""
     return Fill(
         trade_id=str(int(trade["id"])),
-        venue_order_id=str(trade["orderId"]),
+        venue_order_id=pairs.venue_order_id(trade["orderId"], trade.get("orderListId", -1)),
         venue=VENUE,
         symbol=symbol_of(trade["symbol"]),
         side=Side.BUY if trade["isBuyer"] else Side.SELL,
@@ -127,13 +128,14 @@ def execution_report(message: Mapping[str, Any], symbol_of: SymbolOf, quote_of: 
     reason = _ENDINGS.get(status, "")
     if status == "REJECTED":
         reason = str(message["r"])
+    type_, trigger, ratio = _triggering(message["o"], message.get("P"), message.get("d"))
     order = VenueOrder(
-        venue_order_id=str(message["i"]),
+        venue_order_id=pairs.venue_order_id(message["i"], message["g"]),
         # On a cancellation ``c`` is the cancellation's id and ``C`` the order's.
         client_id=str(message.get("C") or message["c"]),
         symbol=symbol_of(message["s"]),
         side=Side(message["S"].lower()),
-        type=_type(message["o"], price),
+        type=type_,
         time_in_force=_time_in_force(message["o"], message["f"]),
         quantity=Decimal(message["q"]),
         limit_price=price if price > ZERO else None,
@@ -142,7 +144,11 @@ def execution_report(message: Mapping[str, Any], symbol_of: SymbolOf, quote_of: 
         reason=reason,
         created_at=from_ms(message["O"]),
         updated_at=from_ms(message["T"]),
+        trigger_price=trigger,
+        trailing_ratio=ratio,
+        waiting=type_.triggered and status == "NEW" and not message["w"],
     )
+    order = pairs.as_pair(order)
     if message["x"] != "TRADE":
         return VenueReport(order)
     fill = Fill(
@@ -161,6 +167,33 @@ def execution_report(message: Mapping[str, Any], symbol_of: SymbolOf, quote_of: 
     return VenueReport(order, (fill,))
 
 
+def instrument(listed: Mapping[str, Any], rates: tuple[Decimal, Decimal]) -> Instrument:
+    """An element of ``exchangeInfo``'s ``symbols``, with the account's maker and taker rates."""
+    filters = {row["filterType"]: row for row in listed["filters"]}
+    lot = filters["LOT_SIZE"]
+    # Older symbols still have the smallest notional under its former name.
+    notional = filters.get("NOTIONAL") or filters["MIN_NOTIONAL"]
+    return Instrument(
+        venue=VENUE,
+        symbol=f"{listed['baseAsset']}-{listed['quoteAsset']}",
+        base=listed["baseAsset"],
+        quote=listed["quoteAsset"],
+        price_step=Decimal(filters["PRICE_FILTER"]["tickSize"]).normalize(),
+        quantity_step=Decimal(lot["stepSize"]).normalize(),
+        min_quantity=Decimal(lot["minQty"]),
+        max_quantity=Decimal(lot["maxQty"]),
+        min_notional=Decimal(notional["minNotional"]),
+        maker_fee=rates[0],
+        taker_fee=rates[1],
+    )
+
+
+def fee_rates(answer: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """Maker's and taker's rate of ``GET /api/v3/account``."""
+    rates = answer["commissionRates"]
+    return Decimal(rates["maker"]), Decimal(rates["taker"])
+
+
 def balance(asset: str, free: str, locked: str) -> AssetBalance:
     available, reserved = Decimal(free), Decimal(locked)
     return AssetBalance(asset=asset, total=available + reserved, available=available, reserved=reserved)
@@ -177,9 +210,15 @@ def changed_balances(message: Mapping[str, Any]) -> tuple[AssetBalance, ...]:
     return tuple(balance(row["a"], row["f"], row["l"]) for row in message["B"])
 
 
-def _type(name: str, price: Decimal) -> OrderType:
-    """Stops and take-profits made elsewhere count as what they become: limit with a price, else market."""
-    return OrderType.LIMIT if "LIMIT" in name or price > ZERO else OrderType.MARKET
+def _triggering(
+    name: str, stop_price: str | None, trailing_delta: int | None
+) -> tuple[OrderType, Decimal | None, Decimal | None]:
+    """Type, trigger price and trailing ratio; prices that are zero are none."""
+    type_ = _TYPES[name]
+    trigger = Decimal(stop_price or 0)
+    if type_ is OrderType.STOP and trailing_delta:
+        return OrderType.TRAILING_STOP, trigger or None, Decimal(trailing_delta) / _BASIS_POINTS
+    return type_, (trigger or None) if type_.triggered else None, None
 
 
 def _time_in_force(type_name: str, name: str | None) -> TimeInForce:

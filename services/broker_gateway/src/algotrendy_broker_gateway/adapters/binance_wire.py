@@ -4,26 +4,22 @@ Invariant: ``explicit`` is true only for a 4xx answer with the venue's own error
 not explicit may have had its effect.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from algotrendy_common.lean_ccxt import load_ccxt
-
+from algotrendy_broker_gateway.adapters.answered import TOO_MANY, Answered, ccxt, retry_after_s
 from algotrendy_broker_gateway.errors import VenueRefused
 
-ccxt = load_ccxt("binance")
-
-TOO_MANY = (418, 429)
 _OUTCOME_UNKNOWN_CODES = {-1000, -1001, -1006, -1007}
 """4xx or 5xx, these say that the venue itself does not know whether it acted."""
-NO_SUCH_ORDER = {-2011, -2013}
+NO_SUCH_ORDER = {-2011, -2013, -2018}
 _DUPLICATE = "duplicate order sent"
 """Not a refusal: proof that an order with this client id is working."""
-_CODES = {
+_CODES: dict[int | str | None, str] = {
     -1003: "rate_limited",
     -1013: "venue_filter",
     -1015: "rate_limited",
+    -1016: "venue_maintenance",
     -1021: "clock_skew",
     -1022: "signature_refused",
     -1111: "venue_filter",
@@ -33,18 +29,7 @@ _CODES = {
 }
 
 
-class Answered(ccxt.ExchangeError):  # type: ignore[misc, name-defined]  # ccxt has no types
-    """The venue answered with an error: its HTTP status and, where the body had them, its code and message."""
-
-    def __init__(self, status: int, code: int | None, message: str, retry_after_s: float) -> None:
-        super().__init__(f"HTTP {status}, code {code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after_s = retry_after_s
-
-
-class Wire(ccxt.pro.binance):  # type: ignore[misc, name-defined]  # ccxt has no types
+class Wire(ccxt.pro.binance):  # type: ignore[misc]  # ccxt has no types
     """ccxt's exchange, with the two places opened where it would lose what we need."""
 
     def __init__(self, config: dict[str, Any], arrived: Callable[[Mapping[str, Any]], None]) -> None:
@@ -60,7 +45,7 @@ class Wire(ccxt.pro.binance):  # type: ignore[misc, name-defined]  # ccxt has no
                 code,
                 number if isinstance(number, int) else None,
                 str(found.get("msg") or reason),
-                _retry_after_s(headers) if code in TOO_MANY else 0.0,
+                retry_after_s(headers) if code in TOO_MANY else 0.0,
             )
         return super().handle_errors(code, reason, url, *rest)
 
@@ -81,24 +66,4 @@ def explicit(answer: Answered) -> bool:
 
 
 def refused(answer: Answered) -> VenueRefused:
-    code = _CODES.get(answer.code or 0, "venue_refused")
-    return VenueRefused(code, answer.message, venue_code=answer.code)
-
-
-def repointed(urls: Any, http: str | None, ws: str | None) -> Any:
-    if isinstance(urls, dict):
-        return {name: repointed(url, http, ws) for name, url in urls.items()}
-    if http and urls.startswith("http"):
-        return re.sub(r"^https?://[^/]*", http, urls)
-    if ws and urls.startswith("ws"):
-        return re.sub(r"^wss?://[^/]*", ws, urls)
-    return urls
-
-
-def _retry_after_s(headers: Any) -> float:
-    """Seconds of silence the venue asks for; a short one where it does not say."""
-    found = {str(name).lower(): value for name, value in dict(headers or {}).items()}.get("retry-after")
-    try:
-        return max(1.0, float(found)) if found is not None else 1.0
-    except ValueError:
-        return 1.0
+    return VenueRefused(_CODES.get(answer.code, "venue_refused"), answer.message, venue_code=answer.code)
