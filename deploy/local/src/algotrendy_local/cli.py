@@ -33,6 +33,9 @@ app = typer.Typer(
 migrate_app = typer.Typer(help="Bring streams and schemas up to date, or take schemas back.", no_args_is_help=True)
 app.add_typer(migrate_app, name="migrate")
 
+deadletter_app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
+app.add_typer(deadletter_app, name="deadletter")
+
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -45,6 +48,11 @@ PortOption = Annotated[
     str | None, typer.Option("--port-base", help="First port, or 'auto' for any free block.", show_default="8000")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+
+
+AccountOption = Annotated[str | None, typer.Option("--account", help="This account alone.")]
+StrategyOption = Annotated[str | None, typer.Option("--strategy", help="This strategy alone.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the audit trail.")]
 
 
 @app.command()
@@ -226,6 +234,56 @@ def migrate_down(
         if not yes and not typer.confirm(f"Delete the tables of {service or 'all services'}?"):
             raise StackError("not_confirmed", "nothing was deleted")
         _print_changes(run.migrate_down(_settings(home), service))
+
+
+@deadletter_app.command("list")
+def deadletter_list(
+    home: HomeOption = None,
+    newest: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Messages that no retry could get through, oldest first."""
+    with _one_line_errors():
+        from algotrendy_local.operations import commands
+
+        commands.list_dead_letters(_settings(home), newest, as_json)
+
+
+@deadletter_app.command("replay")
+def deadletter_replay(
+    numbers: Annotated[list[int], typer.Argument(help="As the list numbers them.")], home: HomeOption = None
+) -> None:
+    """Put messages back on their subjects, once their cause is mended."""
+    with _one_line_errors():
+        from algotrendy_local.operations import commands
+
+        commands.replay_dead_letters(_settings(home), numbers)
+
+
+@app.command()
+def halt(
+    reason: ReasonOption,
+    account: AccountOption = None,
+    strategy: StrategyOption = None,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close the positions too.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Stop trading at once: everything (works with every server down), one account, or one strategy."""
+    with _one_line_errors():
+        from algotrendy_local.operations import commands
+
+        commands.halt(_settings(home), account, strategy, reason, flatten)
+
+
+@app.command()
+def resume(
+    reason: ReasonOption, account: AccountOption = None, strategy: StrategyOption = None, home: HomeOption = None
+) -> None:
+    """Ask for a halt's release; it takes two people."""
+    with _one_line_errors():
+        from algotrendy_local.operations import commands
+
+        commands.resume(_settings(home), account, strategy, reason)
 
 
 def _print_changes(changed: dict[str, list[str]]) -> None:

@@ -37,6 +37,11 @@ class Home:
     def demo_login(self) -> Path:
         return self.root / "demo-login.json"
 
+    @property
+    def kill_file(self) -> Path:
+        """While it exists nothing is ordered: the services that let orders out watch it themselves."""
+        return self.root / "KILL"
+
     def data(self, name: str) -> Path:
         return self.root / "data" / name
 

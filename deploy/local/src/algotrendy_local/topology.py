@@ -60,9 +60,15 @@ def stack(place: Place) -> list[Row]:
                 "BINANCE_API_KEY": "demo-key",
                 "BINANCE_API_SECRET": "demo-secret",
                 "APPROVAL_PUBLIC_KEY": Signer(approval_seed).public_key,
+                "KILL_FILE": str(place.home.kill_file),
             },
         ),
-        service(place, "risk", ("migrate",), {"APPROVAL_SEED": approval_seed}),
+        service(
+            place,
+            "risk",
+            ("migrate",),
+            {"APPROVAL_SEED": approval_seed, "KILL_FILE": str(place.home.kill_file)},
+        ),
         service(place, "agent", ("migrate",), {"QDRANT_PATH": str(place.home.data("qdrant"))}),
         service(place, "backtest", ("migrate",), {}),
         service(
