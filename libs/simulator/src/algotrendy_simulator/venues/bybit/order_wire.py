@@ -29,7 +29,9 @@ def order_status(order: Order) -> str:
         case VenueStatus.FILLED:
             return "Filled"
         case VenueStatus.CANCELED | VenueStatus.EXPIRED:
-            return "PartiallyFilledCanceled" if order.filled else "Deactivated" if order.waiting else "Cancelled"
+            # An order that waited in vain cannot be told here from one that was set off and not filled.
+            never_traded = "Deactivated" if order.trigger_price is not None else "Cancelled"
+            return "PartiallyFilledCanceled" if order.filled else never_traded
 
 
 def trigger_direction(order: Order) -> int:

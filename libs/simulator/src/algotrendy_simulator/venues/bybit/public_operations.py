@@ -69,11 +69,13 @@ class PublicOperations:
         begin, end = parameters.integer("start"), parameters.integer("end")
         now_ms = self.venue_time_ms()
         until = now_ms if end is None else min(end, now_ms)
-        newest = market.candles.spans(span_ms, 0 if begin is None else begin, until + 1)[: -count - 1 : -1]
+        candles = market.candles.spans(span_ms, begin or 0, until + 1)
+        # With a begin alone the ones that follow it, else the newest.
+        page = candles[:count] if begin is not None and end is None else candles[-count:]
         return {
             "symbol": symbol_of(market),
             "category": parameters.category(),
-            "list": [wire.kline(candle) for candle in newest],
+            "list": [wire.kline(candle) for candle in page[::-1]],
         }
 
     def _market(self, parameters: Parameters) -> Market:

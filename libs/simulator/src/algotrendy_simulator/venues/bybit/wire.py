@@ -101,7 +101,8 @@ def ticker(market: Market, time_ms: int) -> Json:
     }
     last = plain(market.last_price)
     if category_of(market) == LINEAR:
-        return shown | {"indexPrice": last, "markPrice": last, "openInterest": "0", "fundingRate": "0"}
+        interest = {"openInterest": "0", "openInterestValue": "0", "fundingRate": "0", "nextFundingTime": ""}
+        return shown | {"indexPrice": last, "markPrice": last} | interest
     return shown | {"usdIndexPrice": last}
 
 
