@@ -269,3 +269,23 @@ def test_buying_on_spot_reduces_nothing(floor: Floor) -> None:
     with pytest.raises(Refused) as refused:
         floor.place(Side.BUY, OrderType.LIMIT, limit_price=D(90), reduce_only=True)
     assert refused.value.code == "reduce_only"
+
+
+def test_a_trailing_stop_with_a_price_to_begin_at_waits_for_it(floor: Floor) -> None:
+    order = floor.place(Side.SELL, OrderType.TRAILING_STOP, trailing_ratio=D("0.1"), trigger_price=D(110))
+    floor.trade("80")
+    assert (order.waiting, order.trigger_price) == (True, None)
+    floor.trade("112")
+    assert order.trigger_price == D("100.8")
+    buy = floor.place(Side.BUY, OrderType.TRAILING_STOP, trailing_ratio=D("0.1"), trigger_price=D(100))
+    assert (buy.trigger_price, locked(floor.ann)) == (None, (1, 110))
+
+
+def test_an_amended_order_can_be_given_another_id(floor: Floor) -> None:
+    order = floor.place(Side.SELL, OrderType.LIMIT, "2", limit_price=D(105))
+    old = order.client_order_id
+    floor.exchange.amend(floor.ann, order, quantity=D(1), client_order_id="another")
+    assert floor.exchange.find_order(floor.ann, "BTCUSDT", None, old) is None
+    assert floor.exchange.find_order(floor.ann, "BTCUSDT", None, "another") is order
+    floor.exchange.cancel(floor.ann, order)
+    assert floor.exchange.open_orders(floor.ann) == []

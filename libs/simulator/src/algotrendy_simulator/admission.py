@@ -14,7 +14,7 @@ from algotrendy_core.instruments import InstrumentKind, Rule, Violation
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order, OrderRequest
 from algotrendy_simulator.positions import initial_margin
-from algotrendy_simulator.triggers import crossed, trailing_trigger
+from algotrendy_simulator.triggers import begins_to_trail, crossed, trailing_trigger
 
 _ROUNDING = 100 * FEE_STEP
 
@@ -58,11 +58,16 @@ def check_leverage(market: Market, leverage: Decimal | None) -> None:
 
 
 def first_trigger(market: Market, request: OrderRequest) -> Decimal | None:
-    """Where a triggered order waits from the start. Raises Refused ``would_trigger`` where the price is there."""
+    """Where a triggered order waits from the start; None where it does not, or does not trail yet.
+
+    Raises Refused ``would_trigger`` where the price is there.
+    """
     if not request.type.triggered:
         return None
     if request.type is OrderType.TRAILING_STOP:
         assert request.trailing_ratio is not None
+        if not begins_to_trail(request.side, request.trigger_price, market.last_price):
+            return None
         trigger = trailing_trigger(request.side, request.trailing_ratio, market.last_price)
         return market.instrument.round_price(trigger)
     assert request.trigger_price is not None
@@ -109,5 +114,11 @@ def margin_reservation(market: Market, order: Order, opening: Decimal, leverage:
 
 
 def _price(order: Order) -> Decimal | None:
-    """A market order that still waits is reckoned at its trigger."""
-    return order.limit_price if order.limit_price is not None or not order.waiting else order.trigger_price
+    """A market order that still waits is reckoned at its trigger, or at where that would begin."""
+    if order.limit_price is not None or not order.waiting:
+        return order.limit_price
+    if order.trigger_price is not None:
+        return order.trigger_price
+    assert order.trailing_ratio is not None
+    assert order.activation_price is not None
+    return trailing_trigger(order.side, order.trailing_ratio, order.activation_price)

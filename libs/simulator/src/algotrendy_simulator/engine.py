@@ -154,13 +154,17 @@ class Exchange:
         quantity: Decimal | None = None,
         limit_price: Decimal | None = None,
         trigger_price: Decimal | None = None,
+        client_order_id: str | None = None,
     ) -> Order:
         """Change an open order; ``quantity`` is its whole new one, with what is filled.
 
-        Its place in the queue is kept where only the quantity falls. Raises Refused ``unknown_order``, ``filter``,
-        ``would_trigger``, ``would_take`` or ``insufficient_balance``; nothing has changed then.
+        ``client_order_id`` is the id it has from then on. Its place in the queue is kept where only the quantity falls.
+        Raises Refused ``unknown_order``, ``duplicate_client_order_id``, ``filter``, ``would_trigger``, ``would_take``
+        or ``insufficient_balance``; nothing has changed then.
         """
         self._check_open(account, order)
+        if client_order_id is not None and client_order_id != order.client_order_id:
+            self.ledger.check_client_id(account.name, client_order_id)
         market = self.markets[order.symbol]
         before = order.quantity, order.limit_price, order.trigger_price
         asked = quantity or before[0], limit_price or before[1], trigger_price or before[2]
@@ -178,6 +182,8 @@ class Exchange:
         except Refused:
             order.quantity, order.limit_price, order.trigger_price = before
             raise
+        if client_order_id is not None:
+            self.ledger.rename(order, client_order_id)
         changes = Changes()
         order.updated_ms = self._settlement.now_ms()
         self._settlement.note(changes, order, Execution.AMENDED)
@@ -318,8 +324,10 @@ class Exchange:
             trailing_ratio=request.trailing_ratio,
             good_until_ms=request.good_until_ms,
             reduce_only=request.reduce_only,
-            waiting=trigger is not None,
+            waiting=type_.triggered,
             leverage=request.leverage,
+            activation_price=request.trigger_price if type_ is OrderType.TRAILING_STOP else None,
+            list_client_order_id=request.list_client_order_id,
         )
 
     def _reduction(

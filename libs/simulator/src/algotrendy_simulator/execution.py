@@ -20,7 +20,7 @@ from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order, VenueStatus
 from algotrendy_simulator.positions import Holding, reducible
 from algotrendy_simulator.settlement import Settlement
-from algotrendy_simulator.triggers import crossed, trailed
+from algotrendy_simulator.triggers import due, trailed
 
 
 class Floor:
@@ -172,17 +172,16 @@ class Floor:
 
     def _due(self, changes: Changes, trade: TapeTrade) -> list[Order]:
         """The waiting orders that a trade sets off; the triggers of the trailing ones follow it."""
-        due = []
+        found = []
         for order in self._ledger.waiting(trade.symbol):
-            assert order.trigger_price is not None
-            if crossed(order.type, order.side, order.trigger_price, trade.price):
-                due.append(order)
+            if due(order, trade.price):
+                found.append(order)
                 continue
             moved = trailed(order, trade.price, self._markets[order.symbol].instrument.price_step)
             if moved is not None:
                 order.trigger_price = moved
                 changes.orders[order.order_id] = order
-        return due
+        return found
 
     def _fire(self, changes: Changes, order: Order) -> list[TapeTrade]:
         order.waiting = False

@@ -48,6 +48,13 @@ class Ledger:
         else:
             waiting.pop(order.order_id, None)
 
+    def rename(self, order: Order, client_order_id: str) -> None:
+        """Give an open order another client id; under the old one it is not found any more."""
+        for index in (self._open, self._latest):
+            index.pop((order.account, order.client_order_id), None)
+        order.client_order_id = client_order_id
+        self.remember(order)
+
     def remember_fill(self, fill: Fill) -> None:
         self.fills.append(fill)
         self._fills_of_order.setdefault(fill.order_id, []).append(fill)

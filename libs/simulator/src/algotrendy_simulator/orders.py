@@ -44,6 +44,7 @@ class Order:
     quote_filled: Decimal = ZERO
     status: VenueStatus = VenueStatus.NEW
     trigger_price: Decimal | None = None
+    """None of a trailing stop that has not begun to trail."""
     trailing_ratio: Decimal | None = None
     good_until_ms: int | None = None
     reduce_only: bool = False
@@ -54,6 +55,10 @@ class Order:
     leverage: Decimal | None = None
     liquidation: bool = False
     """Made by the venue to close a position that its margin no longer covers."""
+    activation_price: Decimal | None = None
+    """Of a trailing stop: from where on it trails."""
+    list_client_order_id: str | None = None
+    """Of a pair: its own id, where the venue has one."""
 
     @property
     def remaining(self) -> Decimal:
@@ -88,7 +93,8 @@ class OrderRequest:
     limit_price: Decimal | None = None
     quote_quantity: Decimal | None = None
     trigger_price: Decimal | None = None
-    """For the triggered types; for ``OCO`` the stop's, whose limit price, if any, is ``stop_limit_price``."""
+    """For the triggered types; for ``OCO`` the stop's, whose limit price, if any, is ``stop_limit_price``; for a
+    trailing stop the price from which it trails, None for at once."""
     stop_limit_price: Decimal | None = None
     trailing_ratio: Decimal | None = None
     good_until_ms: int | None = None
@@ -97,3 +103,4 @@ class OrderRequest:
     """For margin and perpetuals; None is what was set for the symbol."""
     stop_client_order_id: str | None = None
     """Of ``OCO``'s stop leg; None appends an ``s`` to ``client_order_id``."""
+    list_client_order_id: str | None = None

@@ -24,13 +24,25 @@ def trailing_trigger(side: Side, ratio: Decimal, price: Decimal) -> Decimal:
     return price * (1 - ratio) if side is Side.SELL else price * (1 + ratio)
 
 
+def begins_to_trail(side: Side, activation_price: Decimal | None, price: Decimal) -> bool:
+    """Whether a trailing stop follows the price from here on: once the price was good enough."""
+    if activation_price is None:
+        return True
+    return price >= activation_price if side is Side.SELL else price <= activation_price
+
+
+def due(order: Order, price: Decimal) -> bool:
+    """Whether a trade at ``price`` sets the waiting order off."""
+    return order.trigger_price is not None and crossed(order.type, order.side, order.trigger_price, price)
+
+
 def trailed(order: Order, price: Decimal, step: Decimal) -> Decimal | None:
-    """A trailing stop's new trigger after a trade at ``price``; None where it stays."""
-    if order.type is not OrderType.TRAILING_STOP:
+    """A trailing stop's new trigger after a trade at ``price``; None where it stays, or does not trail yet."""
+    if order.trailing_ratio is None:
         return None
-    assert order.trailing_ratio is not None
-    assert order.trigger_price is not None
     moved = trailing_trigger(order.side, order.trailing_ratio, price)
     moved = (moved / step).to_integral_value() * step
+    if order.trigger_price is None:
+        return moved if begins_to_trail(order.side, order.activation_price, price) else None
     better = moved > order.trigger_price if order.side is Side.SELL else moved < order.trigger_price
     return moved if better else None
