@@ -1,10 +1,13 @@
 """How one account reaches its venue: addresses, keys and patience, decrypted only when an adapter is made."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from algotrendy_common.enums import Mode
 from pydantic import SecretStr
+
+from algotrendy_broker_gateway.domain.rate_limit import SharedLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +21,7 @@ class VenueAccess:
     passphrase: SecretStr | None = None
     """OKX alone has one."""
     answer_timeout: timedelta = timedelta(seconds=5)
+    limits: SharedLimits = field(default_factory=SharedLimits)
+    """The venue's rate limits, shared with its other accounts."""
+    halted: Callable[[], bool] = lambda: False
+    """Asked after a wait, so that an order that waited for its turn does not leave into a halt."""

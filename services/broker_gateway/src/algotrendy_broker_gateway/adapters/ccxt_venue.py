@@ -20,12 +20,14 @@ from algotrendy_core.instruments import Instrument
 
 from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.answered import TOO_MANY, Answered, ccxt, repointed
-from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
+from algotrendy_broker_gateway.domain.rate_limit import RESERVE, TokenBucket
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import StreamLost, StreamMessage, StreamOpened, Unreadable
 
 SENSELESS = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError)
 """What reading an answer that is not as documented raises."""
+_LONGEST_WAIT_S = 1.0
+"""For a new order: its price is old after that."""
 _RECONNECT_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -148,11 +150,31 @@ class CcxtVenue(ABC):
             self._silent_until_s = monotonic_s() + answer.retry_after_s
             self._log.warning("the venue asks for silence", seconds=answer.retry_after_s, answer=str(answer))
 
+    # -- the venue's limits ------------------------------------------------------------------------------------
+
+    def _bucket(self, name: str, capacity: float, per_second: float, *, per_key: bool = False) -> TokenBucket:
+        """A limit of the venue's, shared by its accounts; ``per_key`` by those of one API key. A share is kept for
+        cancellations."""
+        limits, key = self._access.limits, self._access.api_key.get_secret_value()
+        if per_key:
+            return limits.by_key(self.name, name, key, lambda: TokenBucket(capacity, per_second, RESERVE))
+        return limits.by_address(self.name, name, lambda: TokenBucket(capacity, per_second, RESERVE))
+
     @staticmethod
-    async def _wait(bucket: TokenBucket, weight: float) -> None:
-        delay_s = bucket.take(weight, monotonic_s())
+    async def _wait(bucket: TokenBucket, weight: float, *, urgent: bool = False) -> None:
+        """``urgent`` for cancellations: they use the share that is kept for them."""
+        now_s = monotonic_s()
+        delay_s = bucket.take_urgently(weight, now_s) if urgent else bucket.take(weight, now_s)
         if delay_s > 0:
             await asyncio.sleep(delay_s)
+
+    async def _wait_to_order(self, bucket: TokenBucket, weight: float = 1) -> None:
+        """A new order's turn; raises VenueRefused where it would be too long, or a halt came meanwhile."""
+        if bucket.wait(weight, monotonic_s()) > _LONGEST_WAIT_S:
+            raise VenueRefused("rate_limited", "the venue's limit is reached but for cancellations; nothing was sent")
+        await self._wait(bucket, weight)
+        if self._access.halted():
+            raise VenueRefused("halted", "a halt came while the order waited for its turn; nothing was sent")
 
     # -- the user stream ---------------------------------------------------------------------------------------
 
