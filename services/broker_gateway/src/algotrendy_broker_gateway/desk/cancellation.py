@@ -4,6 +4,7 @@ Invariant: a cancellation only asks; what became of the order is what the venue 
 """
 
 import asyncio
+from datetime import datetime
 
 from algotrendy_common.database import Database
 from algotrendy_common.enums import OrderStatus
@@ -12,7 +13,7 @@ from algotrendy_common.telemetry import log
 from algotrendy_core import orders
 from algotrendy_core.order_states import CancelledAtVenue
 
-from algotrendy_broker_gateway.desk.books import Books
+from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
@@ -55,7 +56,7 @@ class Cancellation:
             if order is None:
                 await self._orders.cancel_early(tx, event)
                 return
-            if order.status is OrderStatus.APPROVED:
+            if order.status is OrderStatus.APPROVED or order.held:
                 reason = CancelledAtVenue(None, f"cancelled: {event.requested_by}: {event.reason}")
                 await self._books.tell_within(tx, order.order_id, reason)
                 return
@@ -65,14 +66,62 @@ class Cancellation:
         if order.working:
             self.start(order)
 
-    async def all_working(self) -> None:
-        """Want every live order gone, and ask for those that are working; the others are asked for when they appear."""
+    async def all_working(self, strategy: str | None = None) -> int:
+        """Want every live order gone (of one strategy, where it is named), and ask for those that are working; the
+        others are asked for when they appear. Returns how many were asked for.
+
+        Exits stay: whoever halts an account does not want its positions bare.
+        """
+        asked = 0
         for order in await self._orders.live():
-            if order.status is OrderStatus.APPROVED:
+            if order.status is OrderStatus.APPROVED or order.protective:
+                continue
+            if strategy is not None and order.origin.strategy != strategy:
+                continue
+            if order.held:
+                await self.end_held(order, "halted: trading on the account is halted")
                 continue
             if not order.cancel_requested:
                 await until_stored(lambda order_id=order.order_id: self._want(order_id))  # type: ignore[misc]
             if order.working:
+                self.start(order)
+                asked += 1
+        return asked
+
+    async def gone(self, order_id: str, patience_s: float) -> OrderRecord | None:
+        """Ask the venue until it has answered, or patience ends; the order as it is known then."""
+        order = await self._orders.now(order_id)
+        if order is not None and order.held:
+            await self.end_held(order, "cancelled: asked for")
+        elif order is not None and order.working:
+            self.start(order)
+            underway = self._underway.get(order_id)
+            if underway is not None:
+                await asyncio.wait((underway,), timeout=patience_s)
+        return await self._orders.now(order_id)
+
+    async def end_held(self, order: OrderRecord, reason: str) -> None:
+        """Nothing of it is at the venue: its end is ours to say."""
+
+        async def end() -> Taken | None:
+            async with self._database.transaction() as tx:
+                await self._accounts.lock(tx)
+                found = await self._orders.by_id(tx, order.order_id)
+                if found is None or not found.held:
+                    return None
+                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, reason))
+
+        taken = await until_stored(end)
+        if taken is not None:
+            self._books.on_change(taken)
+
+    async def end_overdue(self, now: datetime) -> None:
+        """Orders whose time is over, where the venue has no such end of its own (or is late)."""
+        for order in await self._orders.overdue(now):
+            if order.held:
+                await self.end_held(order, "expired: its time was over")
+            elif order.working and not order.switching:
+                await until_stored(lambda order_id=order.order_id: self._want(order_id))  # type: ignore[misc]
                 self.start(order)
 
     async def _want(self, order_id: str) -> None:

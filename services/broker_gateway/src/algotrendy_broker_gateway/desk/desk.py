@@ -11,20 +11,26 @@ from algotrendy_common.approval import Verifier
 from algotrendy_common.database import Database
 from algotrendy_common.errors import InvariantBroken, Refused, Retryable
 from algotrendy_common.events.account import AssetBalance, BalanceChanged
+from algotrendy_common.events.market import QuoteChanged, TradePrinted
 from algotrendy_common.events.risk import RiskStateChanged, TradingState
 from algotrendy_common.rpc import risk
 from algotrendy_common.telemetry import log
 
 from algotrendy_broker_gateway.accounts.lease import Lease
-from algotrendy_broker_gateway.desk.books import Books
+from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.gate import TradingGate
+from algotrendy_broker_gateway.desk.guard import Guard
 from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
+from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.reconciliation import Reconciliation
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.desk.resolution import Resolution
 from algotrendy_broker_gateway.desk.submission import Submission
-from algotrendy_broker_gateway.domain.outbound_count import OutboundCount
+from algotrendy_broker_gateway.desk.triggers import Triggers
+from algotrendy_broker_gateway.desk.watchdog import Watchdog
+from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, ProtectiveCount
+from algotrendy_broker_gateway.domain.protection import ProtectionPolicy
 from algotrendy_broker_gateway.domain.search import Patience
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import VenueRefused, VenueUnreachable
@@ -32,7 +38,10 @@ from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, Stream
 from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.fills import FillStore
+from algotrendy_broker_gateway.store.guards import GuardStore
 from algotrendy_broker_gateway.store.orders import OrderStore
+
+_EXPIRY_S = 0.5
 
 
 class Desk:
@@ -71,13 +80,21 @@ class Desk:
             venue.name,
             venue.assets,
         )
+        guards = GuardStore(database, account.account, venue.name)
+        policy = ProtectionPolicy(**dict(account.protection))
+        exits = ProtectiveCount()
         self._reports = Reports(books, venue, app.bus, account.account, settings.slippage_tolerance)
+        self.cancellation = Cancellation(database, orders, accounts, books, self._reports, venue)
+        preparation = Preparation(database, orders, accounts, guards, books, self.cancellation, exits, policy, venue)
         self.submission = Submission(
             account=account.account,
             venue=venue,
             verifier=Verifier(settings.approval_public_key),
             gate=self.gate,
             count=OutboundCount(settings.notional_tolerance),
+            exits=exits,
+            preparation=preparation,
+            guards=guards,
             database=database,
             orders=orders,
             accounts=accounts,
@@ -87,7 +104,35 @@ class Desk:
             bus=app.bus,
             clock=app.clock,
         )
-        self.cancellation = Cancellation(database, orders, accounts, books, self._reports, venue)
+        self.triggers = Triggers(
+            account.account,
+            database,
+            orders,
+            accounts,
+            guards,
+            books,
+            self.cancellation,
+            preparation,
+            self.submission,
+            self.gate,
+            venue,
+        )
+        self.guard = Guard(
+            account.account,
+            database,
+            orders,
+            accounts,
+            guards,
+            self.cancellation,
+            preparation,
+            self.submission,
+            self.gate,
+            policy,
+            venue,
+            app.events,
+            app.clock,
+        )
+        self.watchdog = Watchdog(account.account, self.guard, guards, policy, app.bus, app.clock)
         self._resolution = Resolution(
             orders, accounts, books, self._reports, venue, app.bus, app.clock, _patience(settings)
         )
@@ -107,6 +152,12 @@ class Desk:
         )
         self._reports.on_working = self.cancellation.start
         self.submission.on_unknown = self._resolution.wake
+        self.submission.on_watch = self.triggers.add
+        self.submission.wire = self.triggers.wire
+        preparation.guarded = self.guard.guarded
+        preparation.make_room = self.guard.make_room
+        self.guard.on_wanted = self.watchdog.wake
+        books.on_change = self._changed
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -114,17 +165,34 @@ class Desk:
         """Before anything is read."""
         await self._accounts.make()
         self.gate.stopped = await self._accounts.stopped()
+        await self.triggers.load()
         await self.submission.load_waiting()
 
     async def end(self) -> None:
         self.gate.closing = True
         patience_s = self._settings.stop_timeout.total_seconds() / 2
+        await self.triggers.drain(patience_s)
         await self.submission.drain(patience_s)
         await self.cancellation.drain(1.0)
         await self._venue.close()
 
     async def problem(self) -> str | None:
         return self.gate.problem()
+
+    def _changed(self, taken: Taken) -> None:
+        """Of every change in the books, once it is committed: positions first, then whoever acts on them."""
+        self.submission.changed(taken)
+        self.triggers.changed(taken)
+        self.guard.changed(taken)
+
+    # -- prices ------------------------------------------------------------------------------------------------
+
+    def quote(self, quote: QuoteChanged) -> None:
+        self.triggers.quote(quote)
+        self.guard.quote(quote.symbol, quote.bid, quote.ask)
+
+    def trade(self, trade: TradePrinted) -> None:
+        self.triggers.trade(trade)
 
     # -- risk's word -------------------------------------------------------------------------------------------
 
@@ -164,6 +232,9 @@ class Desk:
             tasks.create_task(self._compare())
             tasks.create_task(self._resolution.forever())
             tasks.create_task(self._keep_warm())
+            tasks.create_task(self.triggers.forever())
+            tasks.create_task(self.watchdog.forever())
+            tasks.create_task(self._expire())
 
     async def _follow(self) -> None:
         async with contextlib.aclosing(self._venue.stream()) as stream:
@@ -221,6 +292,15 @@ class Desk:
                 pause = min(pause, self._settings.reconcile_retry)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), pause.total_seconds())
+
+    async def _expire(self) -> None:
+        """End what is good until a time, where the venue does not."""
+        while True:
+            await asyncio.sleep(_EXPIRY_S)
+            try:
+                await self.cancellation.end_overdue(self._app.clock.now())
+            except STORE_AWAY as error:
+                self._log.warning("PostgreSQL is away", error=repr(error))
 
     async def _keep_warm(self) -> None:
         """An order must not pay for a handshake."""

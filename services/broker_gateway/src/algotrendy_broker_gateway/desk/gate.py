@@ -44,6 +44,11 @@ class TradingGate:
             return Gate.HALTED
         return self.state
 
+    @property
+    def lets_reductions_out(self) -> bool:
+        """Exits guard what is there: a halt, which is for what would be new, does not stop them."""
+        return self.stopped is None and self.reconciled and not self.closing and self.lease_held()
+
     def problem(self) -> str | None:
         """For readiness: why this account cannot trade; a halt is a decision, not a problem."""
         if self.stopped is not None:

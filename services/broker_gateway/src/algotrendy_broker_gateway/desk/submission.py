@@ -16,11 +16,13 @@ from algotrendy_common.database import Database, Transaction
 from algotrendy_common.enums import OrderStatus, Severity
 from algotrendy_common.errors import InvariantBroken
 from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.order import OrderApproved
+from algotrendy_common.events.order import OrderApproved, OrderTerms
+from algotrendy_common.money import ZERO
 from algotrendy_common.telemetry import log
 from algotrendy_common.tracing import span
 from algotrendy_core.order_states import (
     CancelledAtVenue,
+    HeldByGateway,
     RejectedByVenue,
     Report,
     SubmissionStarted,
@@ -30,17 +32,27 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import Counter, Histogram
 
 from algotrendy_broker_gateway.desk import announcements
-from algotrendy_broker_gateway.desk.books import Books
+from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.persistence import until_stored
+from algotrendy_broker_gateway.desk.preparation import Never, Preparation, Ready
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.domain.admission import Gate, admit, refusal_while_waiting
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
-from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass
+from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass, ProtectiveCount
+from algotrendy_broker_gateway.domain.triggers import Watch
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
-from algotrendy_broker_gateway.errors import ForgedApproval, OutboundBreach, OutcomeUnknown, VenueRefused
+from algotrendy_broker_gateway.errors import (
+    ForgedApproval,
+    LeaseLost,
+    OutboundBreach,
+    OutcomeUnknown,
+    VenueRefused,
+    VenueUnreachable,
+)
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.store.accounts import AccountStore
+from algotrendy_broker_gateway.store.guards import GuardStore
 from algotrendy_broker_gateway.store.orders import OrderStore
 
 CONSUMER = "broker_gateway-order-approved"
@@ -65,6 +77,9 @@ class Submission:
         verifier: Verifier,
         gate: TradingGate,
         count: OutboundCount,
+        exits: ProtectiveCount,
+        preparation: Preparation,
+        guards: GuardStore,
         database: Database,
         orders: OrderStore,
         accounts: AccountStore,
@@ -79,6 +94,9 @@ class Submission:
         self._verifier = verifier
         self._gate = gate
         self._count = count
+        self._exits = exits
+        self.preparation = preparation
+        self.guards = guards
         self._database = database
         self._orders = orders
         self._accounts = accounts
@@ -91,9 +109,14 @@ class Submission:
         self._releasing = asyncio.Lock()
         self._placing: set[str] = set()
         self._called: set[str] = set()
+        self._preparing: dict[str, asyncio.Task[None]] = {}
         self.in_flight: dict[str, asyncio.Task[None]] = {}
         self.on_unknown: Callable[[], None] = lambda: None
         """Told that an outcome became unknown."""
+        self.on_watch: Callable[[Watch], None] = lambda watch: None
+        """Told of a price that is to be waited for."""
+        self.wire: Callable[[OrderRecord], OrderTerms] = lambda order: order.terms
+        """What the venue is asked for."""
 
     # -- approvals ---------------------------------------------------------------------------------------------
 
@@ -103,7 +126,13 @@ class Submission:
         if not self._verifier.genuine(approved):
             raise ForgedApproval("approval_forged", "risk did not sign this approval", approval_id=approved.approval_id)
         gate = self._gate.state_for(approved.origin.strategy) if approved.terms.account == self._account else None
-        admission = admit(approved, gate, self._venue.name, self._clock.now())
+        now = self._clock.now()
+        objection = None
+        prepares = False
+        if gate is not None:
+            objection = self.preparation.refusal(approved.terms, approved.notional, now)
+            prepares = gate is Gate.OPEN and not self.preparation.plain(approved.terms)
+        admission = admit(approved, Gate.WAITING if prepares else gate, self._venue.name, now, objection)
         order = admission.order
         told = announcements.order_updated(self._events, order, order.created_at)
         outgoing = self._database.outgoing(told)
@@ -115,6 +144,8 @@ class Submission:
                 if admission.submit:
                     self._send(order, started)
                 self._database.on_commit([outgoing])
+                if prepares and order.status is OrderStatus.APPROVED:
+                    self._prepare_soon(order)
                 return
         finally:
             self._placing.discard(order.order_id)
@@ -158,6 +189,23 @@ class Submission:
             await self._books.tell(order.order_id, lost)
         for order in await self._orders.live(OrderStatus.APPROVED):
             self._count.admit(order.client_order_id, _pass_of(order))
+        for symbol, quantity in (await self._accounts.positions()).items():
+            self._exits.position(symbol, quantity)
+        for order in await self._orders.live():
+            self._remains(order)
+
+    def changed(self, taken: Taken) -> None:
+        """The count of exits hears of positions and of its orders as they are committed."""
+        if taken.position is not None:
+            self._exits.position(taken.order.terms.symbol, taken.position)
+        self._remains(taken.order)
+
+    def _remains(self, order: OrderRecord) -> None:
+        if order.protective:
+            at_venue = ZERO if order.held or order.status is OrderStatus.APPROVED else order.rest
+            self._exits.remains(order.client_order_id, order.terms.symbol, at_venue)
+            for ended in order.ended_client_ids:
+                self._exits.remains(ended, order.terms.symbol, ZERO)
 
     async def release_waiting(self) -> None:
         """Submit or cancel what waited, oldest first, as the gate now says."""
@@ -170,36 +218,104 @@ class Submission:
                 refusal = refusal_while_waiting(order, gate, self._clock.now())
                 if refusal is not None:
                     await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
+                elif gate is Gate.OPEN and not self.preparation.plain(order.terms):
+                    self._prepare_soon(order)
                 elif gate is Gate.OPEN:
                     started = monotonic_s()
                     taken = await self._books.tell(order.order_id, SubmissionStarted())
                     if taken.order.status is OrderStatus.SUBMITTING and taken.steps:
                         self._send(taken.order, started)
 
+    # -- orders that are not plain -----------------------------------------------------------------------------
+
+    def _prepare_soon(self, order: OrderRecord) -> None:
+        if order.order_id not in self._preparing:
+            task = asyncio.create_task(self._prepare(order))
+            self._preparing[order.order_id] = task
+            task.add_done_callback(lambda _: self._preparing.pop(order.order_id, None))
+
+    async def _prepare(self, order: OrderRecord) -> None:
+        """Everything that has to go first, then the order itself; what fails is tried again with the next release."""
+        started = monotonic_s()
+        try:
+            async with self.preparation.room_for(order):
+                verdict = await self.preparation.ready(order, self._clock.now())
+                if verdict is None:
+                    self._log.warning("an order cannot leave yet", order_id=order.order_id)
+                    return
+                taken = await until_stored(lambda: self._commit_prepared(order, verdict))
+                if taken is None:
+                    return
+                if isinstance(verdict, Ready) and verdict.watch is not None:
+                    self.on_watch(verdict.watch)
+                if taken.order.status is OrderStatus.SUBMITTING:
+                    self._send(taken.order, started)
+            self._books.on_change(taken)
+        except (VenueUnreachable, VenueRefused, LeaseLost) as error:
+            self._log.warning("an order cannot leave yet", order_id=order.order_id, error=str(error))
+        except Exception:  # it waits, approved, until it can leave or its approval ends
+            self._log.error("an order could not be prepared", order_id=order.order_id, exc_info=True)
+
+    async def _commit_prepared(self, order: OrderRecord, verdict: Ready | Never) -> Taken | None:
+        async with self._database.transaction() as tx:
+            await self._accounts.lock(tx)
+            found = await self._orders.by_id(tx, order.order_id)
+            if found is None or found.status is not OrderStatus.APPROVED:
+                return None  # cancelled meanwhile
+            refusal = refusal_while_waiting(found, self._gate.state_for(found.origin.strategy), self._clock.now())
+            if refusal is not None:
+                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal))
+            if isinstance(verdict, Never):
+                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, verdict.reason))
+            quantity = verdict.quantity
+            if not verdict.hold:  # what is held is cut to size when its price has come
+                quantity, nothing = await self.preparation.reducible(tx, found, quantity)
+                if nothing is not None:
+                    return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, nothing))
+            if verdict.watch is not None:
+                await self.guards.save_watch(tx, verdict.watch)
+            begun = HeldByGateway(quantity) if verdict.hold else SubmissionStarted(quantity)
+            return await self._books.tell_within(tx, order.order_id, begun)
+
+    def send_leg(self, order: OrderRecord, started: float) -> None:
+        """An order that waited here, or its next leg; committed as on its way."""
+        if not order.protective:
+            approved = _pass_of(order)
+            left = order.terms.model_copy(update={"quantity": order.rest})
+            self._count.admit(order.client_order_id, Pass(approved.approval_id, left, approved.notional))
+        self._send(order, started)
+
+    def send_exit(self, order: OrderRecord) -> None:
+        """An order of the gateway's own; committed as on its way."""
+        self._send(order, monotonic_s())
+
     def stranded(self, order: OrderRecord) -> bool:
         """Committed, though the commit's own answer was lost, and so never called for. Only this process can have
         committed it: what an earlier one left is ``outcome_unknown`` since the start."""
         return (
             order.status is OrderStatus.SUBMITTING
-            and order.order_id not in self._called
+            and order.client_order_id not in self._called
             and order.order_id not in self._placing
         )
 
     async def _resume(self, order: OrderRecord) -> None:
+        if order.protective:
+            if self._gate.lets_reductions_out and self.stranded(order):
+                self._send(order, monotonic_s())
+            return
         gate = self._gate.state_for(order.origin.strategy)
         refusal = refusal_while_waiting(order, gate, self._clock.now())
         if refusal is not None:
             await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
         elif gate is Gate.OPEN and self.stranded(order):
-            self._count.admit(order.client_order_id, _pass_of(order))
-            self._send(order, monotonic_s())
+            self.send_leg(order, monotonic_s())
 
     # -- the call ----------------------------------------------------------------------------------------------
 
     def _send(self, order: OrderRecord, started: float) -> None:
-        if order.order_id in self._called:
+        if order.client_order_id in self._called:
             raise OutboundBreach("an order was about to be sent twice", order_id=order.order_id)
-        self._called.add(order.order_id)
+        self._called.add(order.client_order_id)
         # Eager: the request is on the wire before this returns, so that nothing is waited for in between.
         task = _eagerly(self._submit(order, started))
         if not task.done():
@@ -208,19 +324,25 @@ class Submission:
 
     async def _submit(self, order: OrderRecord, started: float) -> None:
         with span("submit order", kind=SpanKind.CLIENT, order_id=order.order_id, client_id=order.client_order_id):
-            try:
-                self._count.let_out(order.client_order_id, order.terms)
-            except OutboundBreach as breach:
-                await self._stop(order, breach)
-                return
-            gate = self._gate.state_for(order.origin.strategy)
-            if gate is not Gate.OPEN:  # it closed between the commit and here: nothing has left
-                await self._tell(order, CancelledAtVenue(None, f"{gate.value}: it closed before the order was sent"))
+            terms = self.wire(order)
+            if order.protective:
+                kept = self._kept_back(order, terms)
+            else:
+                try:
+                    self._count.let_out(order.client_order_id, terms)
+                except OutboundBreach as breach:
+                    await self._stop(order, breach)
+                    return
+                gate = self._gate.state_for(order.origin.strategy)
+                # It may have closed between the commit and here: then nothing has left.
+                kept = None if gate is Gate.OPEN else f"{gate.value}: it closed before the order was sent"
+            if kept is not None:
+                await self._tell(order, CancelledAtVenue(None, kept))
                 return
             called = monotonic_s()
             SUBMIT_SECONDS.labels(self._venue.name).observe(called - started)
             try:
-                report = await self._venue.submit(order.client_order_id, order.terms)
+                report = await self._venue.submit(order.client_order_id, terms)
             except VenueRefused as refused:
                 SUBMITTED.labels(self._venue.name, "refused").inc()
                 await self._tell(order, RejectedByVenue(refused.code, str(refused)))
@@ -234,6 +356,12 @@ class Submission:
                 ANSWER_SECONDS.labels(self._venue.name).observe(monotonic_s() - called)
                 SUBMITTED.labels(self._venue.name, "accepted").inc()
                 await self._accepted(order, report)
+
+    def _kept_back(self, order: OrderRecord, terms: OrderTerms) -> str | None:
+        if not self._gate.lets_reductions_out:
+            return "waiting: nothing may leave the account"
+        objection = self._exits.objection(order.client_order_id, terms)
+        return None if objection is None else f"exit_too_large: {objection}"
 
     async def _accepted(self, order: OrderRecord, report: VenueReport) -> None:
         try:
@@ -264,8 +392,9 @@ class Submission:
 
     async def drain(self, patience_s: float) -> None:
         """Wait for calls that are out; what does not come back is ``outcome_unknown`` at the next start."""
-        if self.in_flight:
-            await asyncio.wait(tuple(self.in_flight.values()), timeout=patience_s)
+        underway = (*self._preparing.values(), *self.in_flight.values())
+        if underway:
+            await asyncio.wait(underway, timeout=patience_s)
 
 
 def _eagerly(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -39,11 +39,16 @@ class Admission:
     """Status, time, detail."""
 
 
-def admit(approved: OrderApproved, gate: Gate | None, venue: str, now: datetime) -> Admission:
-    """``gate`` is the account's, None where we do not run it. The signature has been verified before."""
+def admit(
+    approved: OrderApproved, gate: Gate | None, venue: str, now: datetime, objection: str | None = None
+) -> Admission:
+    """``gate`` is the account's, None where we do not run it; ``objection`` says why the venue cannot take the order.
+
+    The signature has been verified before.
+    """
     terms = approved.terms
     given = ("approved", approved.received_time, f"approval {approved.approval_id}")
-    refusal = _refusal(approved, gate, venue, now)
+    refusal = _refusal(approved, gate, venue, now) or objection
     state: OrderState
     history: tuple[tuple[str, datetime, str], ...]
     if refusal is not None:

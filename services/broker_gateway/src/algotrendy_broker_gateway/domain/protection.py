@@ -5,7 +5,7 @@ entries brought along; one pass only takes away or only adds, so that both are n
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -48,6 +48,8 @@ class Bracket:
     left: Decimal
     best_price: Decimal | None = None
     """Since the entry; of a trailing stop."""
+    average_price: Decimal | None = None
+    """What it was opened at."""
 
     @property
     def open(self) -> Decimal:
@@ -112,22 +114,18 @@ def reductions(brackets: Sequence[Bracket], position: Decimal) -> dict[str, Deci
     return taken
 
 
-def trailed(bracket: Bracket, price: Decimal) -> Bracket:
-    """The bracket after a market price: a better one moves its trailing stop along."""
-    if bracket.protection.trailing_ratio is None or not bracket.open:
-        return bracket
-    best = bracket.best_price
-    if best is None or (price - best) * bracket.side.sign > 0:
-        return replace(bracket, best_price=price)
-    return bracket
+def better(side: Side, price: Decimal, than: Decimal) -> bool:
+    """For a position of this side: higher for what was bought, lower for what was sold short."""
+    return (price - than) * side.sign > ZERO
 
 
 def exit_of(bracket: Bracket, instrument: Instrument, default_stop: Decimal | None) -> Exit:
     """The prices of a bracket's exits, on the venue's grid; ``default_stop`` where it brought none and one is due."""
     protection, side = bracket.protection, bracket.side
     stop = protection.stop_price
-    if protection.trailing_ratio is not None and bracket.best_price is not None:
-        trailing = bracket.best_price * (1 - side.sign * protection.trailing_ratio)
+    best = bracket.best_price or bracket.average_price
+    if protection.trailing_ratio is not None and best is not None:
+        trailing = best * (1 - side.sign * protection.trailing_ratio)
         stop = trailing if stop is None else _nearer(side, stop, trailing)
     if stop is None:
         stop = default_stop

@@ -114,3 +114,8 @@ def _trail(watch: Watch, price: Decimal) -> Watch:
     if watch.best is None or (price - watch.best) * sign < 0:
         return replace(watch, best=price)
     return watch
+
+
+def price_for(side: Side, bid: Decimal, ask: Decimal) -> Decimal:
+    """Of a quote, the price at which the order would trade: a sell at the bid, a buy at the ask."""
+    return bid if side is Side.SELL else ask

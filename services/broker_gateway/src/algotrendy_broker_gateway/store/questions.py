@@ -6,7 +6,7 @@ Invariant: reads only.
 from datetime import datetime
 
 from algotrendy_common.database import Database
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.order import OrderFilled, OrderUpdated
 from algotrendy_common.rpc.broker_gateway import OrderHistory, OrderStep
 
@@ -66,6 +66,11 @@ class Questions:
                 account,
             )
         return tuple(PositionChanged.from_json(row["document"]) for row in rows)
+
+    async def protections(self, account: str) -> tuple[ProtectionChanged, ...]:
+        async with self._database.reading() as tx:
+            rows = await tx.fetch("SELECT document FROM protections WHERE account = $1 ORDER BY symbol", account)
+        return tuple(ProtectionChanged.from_json(row["document"]) for row in rows)
 
     async def balances(self, account: str) -> tuple[BalanceChanged | None, AccountReconciled | None]:
         async with self._database.reading() as tx:
