@@ -39,6 +39,10 @@ class AccountInfo(Record):
     """Why it cannot trade now."""
     capabilities: VenueCapabilities | None = None
     """None until the venue was reached."""
+    stand_in: AccountId | None = None
+    """Where to propose new orders instead, while this account's venue is away."""
+    priced_at: Venue | None = None
+    """The venue whose prices to decide by: its own, or the stand-in's."""
 
 
 class Accounts(Record):

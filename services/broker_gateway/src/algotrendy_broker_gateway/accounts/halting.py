@@ -60,6 +60,10 @@ class Halting:
             if engaged != (KILL_FILE in running.desk.gate.halts):
                 self._set(running, KILL_FILE, f"the kill file {self._kill_file} is there" if engaged else None)
 
+    async def begin(self) -> None:
+        """Before anything is read."""
+        self.look()
+
     async def watch_kill_file(self) -> None:
         while True:
             self.look()

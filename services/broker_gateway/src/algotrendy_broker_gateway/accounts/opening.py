@@ -41,7 +41,7 @@ class Opening:
         vault = Vault(self._database, read_wrapping_keys(self._settings.credentials_key_file))
         return await vault.open(account.account, account.venue)
 
-    async def venue(self, account: AccountSettings) -> Venue:
+    async def venue(self, account: AccountSettings, halted: Callable[[], bool] = lambda: False) -> Venue:
         """An outside venue, not yet connected."""
         keys = await self.keys(account)
         return open_venue(
@@ -55,6 +55,7 @@ class Opening:
                 passphrase=keys.passphrase,
                 answer_timeout=self._settings.answer_timeout,
                 limits=self._limits,
+                halted=halted,
             ),
         )
 

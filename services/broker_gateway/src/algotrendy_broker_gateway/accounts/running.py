@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from algotrendy_broker_gateway.accounts.liveness import Liveness
+from algotrendy_broker_gateway.adapters.paper import PaperVenue
 from algotrendy_broker_gateway.desk.desk import Desk
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.settings import AccountSettings
@@ -13,7 +14,12 @@ class RunningAccount:
     settings: AccountSettings
     desk: Desk
     venue: Venue
-    liveness: Liveness
+    paper: PaperVenue | None = None
+    """The venue once more, where it is the paper venue."""
+
+    @property
+    def liveness(self) -> Liveness:
+        return self.desk.liveness
 
     @property
     def account(self) -> str:

@@ -8,6 +8,7 @@ import contextlib
 
 from algotrendy_common.app import App
 from algotrendy_common.approval import Verifier
+from algotrendy_common.clock import monotonic_s
 from algotrendy_common.database import Database
 from algotrendy_common.errors import InvariantBroken, Refused, Retryable
 from algotrendy_common.events.account import AssetBalance, BalanceChanged
@@ -17,6 +18,7 @@ from algotrendy_common.rpc import risk
 from algotrendy_common.telemetry import log
 
 from algotrendy_broker_gateway.accounts.lease import Lease
+from algotrendy_broker_gateway.accounts.liveness import Liveness
 from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.gate import TradingGate
@@ -57,6 +59,7 @@ class Desk:
         self.account = account.account
         self.gate = TradingGate()
         self.gate.lease_held = lambda: lease.active
+        self.liveness = Liveness(settings.venue_down_after)
         self._settings = settings
         self._app = app
         self._database = database
@@ -185,6 +188,10 @@ class Desk:
         self.triggers.changed(taken)
         self.guard.changed(taken)
 
+    async def flatten(self, reason: str, strategy: str | None) -> None:
+        """Close every position of the account (or what one strategy has of it) at the market."""
+        await self.guard.close(reason, strategy)
+
     # -- prices ------------------------------------------------------------------------------------------------
 
     def quote(self, quote: QuoteChanged) -> None:
@@ -223,8 +230,10 @@ class Desk:
         while True:
             try:
                 await self._venue.connect()
+                self.liveness.answered(monotonic_s())
                 break
             except (VenueUnreachable, VenueRefused) as error:
+                self.liveness.missed(monotonic_s())
                 self._log.warning("the venue does not answer", error=str(error))
                 await asyncio.sleep(self._settings.reconcile_retry.total_seconds())
         async with asyncio.TaskGroup() as tasks:
@@ -275,8 +284,11 @@ class Desk:
             try:
                 if not await self._reconciliation.run(cause):
                     pause = self._settings.reconcile_retry
+                self.liveness.answered(monotonic_s())
             except (VenueUnreachable, VenueRefused, *STORE_AWAY) as error:
                 self.gate.reconciled = False
+                if isinstance(error, VenueUnreachable):
+                    self.liveness.missed(monotonic_s())
                 self._cause = self._cause or cause
                 pause = self._settings.reconcile_retry
                 self._log.warning("comparison not possible", cause=cause, error=repr(error))
@@ -308,7 +320,10 @@ class Desk:
             await asyncio.sleep(self._settings.keep_warm_interval.total_seconds())
             try:
                 await self._venue.ping()
+                self.liveness.answered(monotonic_s())
             except (VenueUnreachable, VenueRefused) as error:
+                if isinstance(error, VenueUnreachable):
+                    self.liveness.missed(monotonic_s())
                 self._log.warning("the venue does not answer", error=str(error))
 
     async def _balances_changed(self, changed: dict[str, AssetBalance]) -> None:

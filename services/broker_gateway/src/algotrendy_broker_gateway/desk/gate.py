@@ -28,7 +28,7 @@ class TradingGate:
     def state(self) -> Gate:
         if self.stopped is not None:
             return Gate.STOPPED
-        if self.halted or self.halts:
+        if self.halting:
             return Gate.HALTED
         if not self.lease_held():
             return Gate.WAITING
@@ -37,6 +37,11 @@ class TradingGate:
         if self.closing or not self.reconciled or self.halted is None:
             return Gate.WAITING
         return Gate.OPEN
+
+    @property
+    def halting(self) -> bool:
+        """By risk, the kill switch or the kill file."""
+        return bool(self.halted or self.halts)
 
     def state_for(self, strategy: str | None) -> Gate:
         """The same for an order of one strategy."""
