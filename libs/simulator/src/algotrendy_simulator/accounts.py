@@ -30,6 +30,8 @@ class Account:
     dead_man_ms: int | None = None
     """Wall time at which its orders are cancelled unless it asks for more; None is not armed."""
     balances: dict[str, Balance] = field(default_factory=dict)
+    may_withdraw: bool = False
+    """Whether its key could take money out, where the venue tells that; not journaled, because a test sets it."""
 
     def balance(self, asset: str) -> Balance:
         """What it owns of an asset, to be read; an asset it never had is zero."""

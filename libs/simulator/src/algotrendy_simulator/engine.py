@@ -80,12 +80,18 @@ class Exchange:
         self._settlement.spot_fees = asset
 
     def open_account(
-        self, name: str, key: str, secret: str, balances: dict[str, Decimal], passphrase: str = ""
+        self,
+        name: str,
+        key: str,
+        secret: str,
+        balances: dict[str, Decimal],
+        passphrase: str = "",
+        may_withdraw: bool = False,
     ) -> Account:
         """Raises Refused where the name or the key is taken."""
         if name in self.accounts or self.account_of_key(key) is not None:
             raise Refused("account_taken", "there is an account of this name or key", account=name)
-        account = self.accounts[name] = Account(name, key, secret, passphrase)
+        account = self.accounts[name] = Account(name, key, secret, passphrase, may_withdraw=may_withdraw)
         changes = Changes(accounts=[account])
         for asset, amount in balances.items():
             account.add(asset, amount)

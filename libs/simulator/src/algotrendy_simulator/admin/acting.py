@@ -31,7 +31,9 @@ class Acting:
     async def open_account(self, request: web.Request) -> web.Response:
         body = await bodies.read(request, bodies.NewAccount)
         try:
-            account = self.exchange.open_account(body.account, body.key, body.secret, body.balances, body.passphrase)
+            account = self.exchange.open_account(
+                body.account, body.key, body.secret, body.balances, body.passphrase, body.may_withdraw
+            )
         except Refused as refused:
             raise web.HTTPConflict(text=str(refused)) from refused
         return web.json_response({body.account: shown.balances(account)})

@@ -65,6 +65,7 @@ class NewAccount(Body):
     secret: str = Field(min_length=1)
     passphrase: str = ""
     balances: dict[str, Decimal] = {}
+    may_withdraw: bool = False
 
 
 class Cancel(Body):
