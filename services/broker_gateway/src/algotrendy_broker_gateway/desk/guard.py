@@ -54,6 +54,14 @@ _BARE = (ProtectionState.NAKED, ProtectionState.PARTIAL)
 _UNGUARDED = (None, ProtectionState.FLAT, ProtectionState.NOT_REQUIRED)
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Somebody wants the position closed: all of it, or what one strategy has of it."""
+
+    reason: str
+    strategy: str | None
+
+
 @dataclass(slots=True)
 class _Memory:
     """What is known of a symbol beside the books; losing it costs a repetition and no more."""
@@ -67,6 +75,7 @@ class _Memory:
     """The venue said that a stop's price has been passed already."""
     state: ProtectionState | None = None
     trailing: dict[str, Bracket] = field(default_factory=dict)
+    closing: Closing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,13 @@ class Guard:
         memory = self._memories.get(symbol)
         return memory is not None and (memory.lock.locked() or memory.state not in _UNGUARDED)
 
+    async def close(self, reason: str, strategy: str | None) -> None:
+        """Sell what the account (or a strategy) holds, at the market; exits make room for it."""
+        for symbol in await self._guards.held_symbols(strategy or ""):
+            self._log.warning("closing a position", symbol=symbol, strategy=strategy, reason=reason)
+            self._memory(symbol).closing = Closing(reason, strategy)
+            self.on_wanted(symbol)
+
     def _memory(self, symbol: str) -> _Memory:
         return self._memories.setdefault(symbol, _Memory())
 
@@ -200,6 +216,8 @@ class Guard:
                 spare = spare_exit(found.position, found.average_price, instrument, self._policy)
             asked = plan(found.position, found.leaving, found.brackets, found.exits, instrument, spare)
             guarded = spare is not None or bool(found.brackets)
+            if memory.closing is not None:
+                asked = await self._closing(tx, found, asked, memory)
             placed, generation = await self._place(tx, found, asked, memory)
             told = await self._say(tx, found, asked, guarded, generation)
             for order_id in asked.cancel:
@@ -213,7 +231,9 @@ class Guard:
         if asked.cancel or not self._gate.lets_reductions_out or monotonic_s() < memory.not_before_s:
             return (), generation
         wishes: list[tuple[Exit | None, Decimal]] = list(asked.place)
-        if wishes and self._too_long(found):
+        if asked.close:
+            wishes = [(None, asked.close)]
+        elif wishes and self._too_long(found):
             wishes = [(None, sum((quantity for _, quantity in wishes), ZERO))]
         placed: list[tuple[OrderRecord, Watch | None]] = []
         for wish, quantity in wishes:
@@ -229,6 +249,23 @@ class Guard:
         if placed:
             memory.passed = False
         return tuple(placed), generation
+
+    async def _closing(self, tx: Transaction, found: Found, asked: Plan, memory: _Memory) -> Plan:
+        """Exits go first: on spot they have the money, on derivatives they would be too large afterwards."""
+        closing = memory.closing
+        assert closing is not None
+        quantity = max(abs(found.position) - found.leaving, ZERO)
+        if closing.strategy is not None:
+            quantity = min(quantity, abs(await self._guards.strategy_position(tx, found.instrument, closing.strategy)))
+        quantity = found.instrument.round_quantity(quantity)
+        if quantity < found.instrument.min_quantity:
+            memory.closing = None
+            return asked
+        if found.exits:
+            return Plan(cancel=tuple(one.order_id for one in found.exits if one.settled), wanted=asked.wanted)
+        if closing.strategy is not None:
+            memory.closing = None
+        return Plan(close=quantity, wanted=asked.wanted)
 
     def _too_long(self, found: Found) -> bool:
         since = found.standing.bare_since

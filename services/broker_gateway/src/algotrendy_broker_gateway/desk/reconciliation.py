@@ -28,7 +28,7 @@ from prometheus_client import Gauge, Histogram
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.desk.submission import Submission
-from algotrendy_broker_gateway.domain.balances import adoptable, differences
+from algotrendy_broker_gateway.domain.balances import adoptable, differences, small
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.position_check import position_differences
 from algotrendy_broker_gateway.domain.search import Search
@@ -42,6 +42,8 @@ RECONCILE_SECONDS = Histogram("algotrendy_reconcile_seconds", "A comparison with
 RECONCILED = Gauge("algotrendy_account_reconciled", "1 where the last comparison ended well", ["account"])
 _READS = 4
 _PAUSE_S = 0.1
+_FUNDING = Decimal("0.01")
+"""Share by which what is paid for holding a derivative may change its settlement asset between two comparisons."""
 
 
 class Reconciliation:
@@ -196,6 +198,8 @@ class Reconciliation:
         """Compare and record; None where it is worth reading again."""
         venues = {balance.asset: balance.total for balance in balances}
         now = self._clock.now()
+        positions = await self._accounts.positions()
+        settling = {self._venue.assets(symbol)[1] for symbol in self._kept_by_venue(positions)}
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
             expected = await self._accounts.holdings(tx)
@@ -207,6 +211,9 @@ class Reconciliation:
                 differing = ()
             elif differing and not last:
                 return None
+            paid = tuple(one for one in small(differing, _FUNDING) if one.asset in settling)
+            await self._accounts.enter(tx, "funding", {one.asset: one.amount for one in paid}, now)
+            differing = tuple(one for one in differing if one not in paid)
             taken = adoptable(differing, self._settings.adopt_balance_differences)
             await self._accounts.enter(tx, "transfer", {one.asset: one.amount for one in taken}, now)
             known = await self._accounts.balance(tx)
@@ -216,7 +223,11 @@ class Reconciliation:
                 )
                 await self._accounts.save_balance(tx, told)
                 await tx.emit(told)
-        return [one.described(one in taken) for one in differing]
+        lived_with = small(differing, self._settings.difference_threshold)
+        return [
+            *(one.described(adopted=True) for one in paid),
+            *(one.described(one in taken or one in lived_with) for one in differing),
+        ]
 
     # -- positions ---------------------------------------------------------------------------------------------
 
@@ -228,7 +239,7 @@ class Reconciliation:
         if ours != before:  # a fill came between: the next comparison has a still picture
             return []
         differing = position_differences(ours, theirs, self._kept_by_venue(ours.keys() | theirs.keys()))
-        return [one.described() for one in differing]
+        return [one.described(self._settings.difference_threshold) for one in differing]
 
     def _kept_by_venue(self, symbols: Iterable[str]) -> frozenset[str]:
         return frozenset(

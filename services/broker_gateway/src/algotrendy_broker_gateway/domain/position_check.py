@@ -17,9 +17,15 @@ class PositionDifference:
     ours: Decimal
     venues: Decimal
 
-    def described(self) -> ReconciliationDifference:
+    def described(self, threshold: Decimal) -> ReconciliationDifference:
+        """``adopted`` where it is no more than ``threshold`` of the larger of the two: told, and lived with."""
+        larger = max(abs(self.ours), abs(self.venues))
         return ReconciliationDifference(
-            what="position", key=self.symbol, ours=plain(self.ours), venues=plain(self.venues), adopted=False
+            what="position",
+            key=self.symbol,
+            ours=plain(self.ours),
+            venues=plain(self.venues),
+            adopted=abs(self.ours - self.venues) <= larger * threshold,
         )
 
 

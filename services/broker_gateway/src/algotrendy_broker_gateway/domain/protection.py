@@ -90,6 +90,8 @@ class Plan:
 
     cancel: tuple[str, ...] = ()
     place: tuple[tuple[Exit, Decimal], ...] = ()
+    close: Decimal = ZERO
+    """To be sold at the market instead of being guarded."""
     wanted: Decimal = ZERO
     """What ought to be covered by a stop (or by whatever exit its entry asked for)."""
     dust: Decimal = ZERO
@@ -164,7 +166,7 @@ def plan(
         if whole:
             wishes.append((spare, whole))
             rest -= whole
-    return _difference(wishes, live, instrument, rest if spare or brackets else ZERO)
+    return _difference(held, wishes, live, instrument, rest if spare or brackets else ZERO)
 
 
 def spare_exit(position: Decimal, average_price: Decimal, instrument: Instrument, policy: ProtectionPolicy) -> Exit:
@@ -194,6 +196,7 @@ def _wishes(
 
 
 def _difference(
+    held: Decimal,
     wishes: Sequence[tuple[Exit, Decimal]],
     live: Sequence[LiveExit],
     instrument: Instrument,
@@ -203,6 +206,7 @@ def _difference(
     wished = {wish.entry_id: (wish, quantity) for wish, quantity in wishes}
     cancel: list[str] = []
     place: list[tuple[Exit, Decimal]] = []
+    room = held - sum((one.rest for one in live), ZERO)
     for one in live:
         if one.exit.entry_id not in wished and one.settled:
             cancel.append(one.order_id)
@@ -216,10 +220,13 @@ def _difference(
         elif missing < ZERO:
             cancel += _too_many(own, -missing)
         elif missing > ZERO:
+            # What nobody knows the fate of may still trade, whatever it was for.
             price = min(price for price in (wish.stop, wish.take) if price is not None)
-            if sellable(instrument, missing, price):
-                place.append((wish, instrument.round_quantity(missing)))
-            elif own and covered < quantity:
+            possible = sellable(instrument, min(missing, room), price)
+            if possible:
+                place.append((wish, possible))
+                room -= possible
+            elif own and room >= missing:
                 # Too little for an order of its own: one exit is made anew with it.
                 cancel += [one.order_id for one in own[-1:] if one.settled]
     if cancel:

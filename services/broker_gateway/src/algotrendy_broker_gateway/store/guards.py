@@ -16,6 +16,7 @@ from algotrendy_common.events.order import OrderTerms, Protection
 from algotrendy_common.money import ZERO
 from algotrendy_core import order_states, orders
 from algotrendy_core.fills import Fill
+from algotrendy_core.instruments import Instrument
 
 from algotrendy_broker_gateway.domain.protection import Bracket
 from algotrendy_broker_gateway.domain.triggers import Watch
@@ -128,6 +129,27 @@ class GuardStore:
             if not row["strategy"] and row["quantity"]:
                 return row["quantity"], row["cost"] / row["quantity"], strategies
         return ZERO, None, strategies
+
+    async def strategy_position(self, tx: Transaction, instrument: Instrument, strategy: str) -> Decimal:
+        """Signed."""
+        found: Decimal | None = await tx.fetch_value(
+            "SELECT quantity FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
+            self._account,
+            instrument.venue,
+            instrument.symbol,
+            strategy,
+        )
+        return found or ZERO
+
+    async def held_symbols(self, strategy: str) -> list[str]:
+        """In which the strategy, or with an empty name the account, has a position."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(
+                "SELECT symbol FROM positions WHERE account = $1 AND strategy = $2 AND quantity <> 0 ORDER BY symbol",
+                self._account,
+                strategy,
+            )
+        return [row["symbol"] for row in rows]
 
     async def guarded_symbols(self) -> set[str]:
         """Those of positions, open brackets and live exits."""
