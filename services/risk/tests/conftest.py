@@ -16,7 +16,7 @@ from algotrendy_common.errors import Retryable
 from algotrendy_common.events.account import AccountReconciled, AssetBalance, BalanceChanged, PositionChanged
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged
-from algotrendy_common.events.ops import MessageDeadLettered
+from algotrendy_common.events.ops import AlertRaised, MessageDeadLettered
 from algotrendy_common.events.order import (
     OrderApproved,
     OrderFilled,
@@ -26,17 +26,26 @@ from algotrendy_common.events.order import (
     OrderTerms,
     OrderUpdated,
 )
-from algotrendy_common.events.risk import RiskBreached, RiskStateChanged
+from algotrendy_common.events.risk import (
+    ApprovalDecided,
+    ApprovalRequested,
+    HaltChanged,
+    RiskBreached,
+    RiskStateChanged,
+    TradingState,
+)
 from algotrendy_common.ids import client_order_id, new_id
 from algotrendy_common.rpc import broker_gateway, ingest
 from algotrendy_common.rpc.broker_gateway import AccountAsked, Balances, Orders, OrdersAsked, Positions
 from algotrendy_common.rpc.call import Call, Nothing
 from algotrendy_common.rpc.ingest import InstrumentInfo, Instruments, QuoteRow, Quotes
 from algotrendy_common.settings import ServiceSettings, load
+from algotrendy_common.testing.waiting import eventually
 from algotrendy_local.testing import Servers, servers_running
+from algotrendy_risk.domain.account_limits import AccountLimits
 from algotrendy_risk.domain.book import AccountBook, Day
 from algotrendy_risk.domain.market import MarketView
-from algotrendy_risk.settings import PAPER_LIMITS
+from algotrendy_risk.settings import PAPER_LIMITS, AccountSeed
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -129,13 +138,43 @@ def book() -> AccountBook:
 @pytest.fixture
 def making() -> SimpleNamespace:
     """The functions of this file that make events and records."""
-    return SimpleNamespace(instrument=instrument, quote=quote, feed=feed, NOW=NOW)
+    return SimpleNamespace(instrument=instrument, quote=quote, feed=feed, environment=environment, ready=ready, NOW=NOW)
 
 
 @pytest.fixture
 def elsewhere_of(servers) -> Callable[[str], "Elsewhere"]:
     """``Elsewhere`` around one account."""
     return lambda account: Elsewhere(servers, account, [instrument("BTC-USDT"), instrument("LTC-USDT")])
+
+
+SEED = "11" * 32
+
+
+def environment(servers: Servers, account: str, **limits: Any) -> dict[str, str]:
+    """Settings of a risk service that keeps one new account, and is in a hurry."""
+    changed = AccountLimits.model_validate(PAPER_LIMITS.model_dump() | limits)
+    seed = AccountSeed(account=account, venue="binance", quote_currency="USDT", limits=changed)
+    return servers.environment("risk") | {
+        "ALGOTRENDY_RISK_APPROVAL_SEED": SEED,
+        "ALGOTRENDY_RISK_ACCOUNTS": f"[{seed.model_dump_json()}]",
+        "ALGOTRENDY_RISK_SETTLE": "PT0.2S",
+        "ALGOTRENDY_RISK_CONFIRM_EVERY": "PT0.3S",
+        "ALGOTRENDY_RISK_EQUITY_EVERY": "PT0.1S",
+    }
+
+
+async def ready(elsewhere: "Elsewhere") -> None:
+    """100,000 USDT, reconciled, and risk knows it."""
+    await elsewhere.cash("100000")
+    await elsewhere.reconcile()
+    await eventually(
+        lambda: (
+            elsewhere.state
+            and elsewhere.state.trading_state is TradingState.ACTIVE
+            and elsewhere.state.equity is not None
+            and elsewhere.state.day_pnl is not None
+        )
+    )
 
 
 class Elsewhere:
@@ -150,6 +189,8 @@ class Elsewhere:
         self.orders: dict[str, OrderUpdated] = {}
         self.silent = False
         """The broker gateway does not answer."""
+        self.page = 200
+        """Most orders in an answer."""
         self._prices = {"BTC-USDT": "20000", "LTC-USDT": "100"}
         self._instruments = instruments
         self._feed: dict[str, Any] = {}
@@ -161,7 +202,10 @@ class Elsewhere:
         self.apps["broker_gateway"].answers(broker_gateway.POSITIONS, self._answer_positions)
         self.apps["broker_gateway"].answers(broker_gateway.BALANCES, self._answer_balances)
         self.apps["broker_gateway"].answers(broker_gateway.ORDERS, self._answer_orders)
-        for event_class in (OrderApproved, OrderRefused, RiskStateChanged, RiskBreached, MessageDeadLettered):
+        for event_class in (
+            OrderApproved, OrderRefused, RiskStateChanged, RiskBreached, HaltChanged, ApprovalRequested, AlertRaised,
+            MessageDeadLettered,
+        ):  # fmt: skip
             self.apps["gateway"].reads(event_class, self._hear)
 
     @asynccontextmanager
@@ -222,10 +266,34 @@ class Elsewhere:
             orders_checked=0, fills_adopted=0, differences=(), duration_ms=1.0, checked_at=app.clock.now(),
         )  # fmt: skip
 
-    async def propose(self, service: str = "agent", **changes: Any) -> OrderTerms:
+    async def propose(
+        self, service: str = "agent", user: str | None = None, strategy: str = "s", **changes: Any
+    ) -> OrderTerms:
+        """By a strategy, or by a user where one is named."""
         terms = self.terms(**changes)
-        await self.say(service, OrderProposed, terms=terms, origin=OrderOrigin(source="strategy", strategy="s"))
+        origin = OrderOrigin(source="trader", user=user) if user else OrderOrigin(source="strategy", strategy=strategy)
+        await self.say(service, OrderProposed, terms=terms, origin=origin)
         return terms
+
+    async def decide(
+        self, asked: ApprovalRequested, by: str, approved: bool = True, price: str | None = None, **changes: Any
+    ) -> ApprovalDecided:
+        """A person's word on an order that was asked about."""
+        event: ApprovalDecided = await self.say(
+            "gateway", ApprovalDecided, order_id=asked.terms.order_id, terms=asked.terms.model_copy(update=changes),
+            approved=approved, decided_by=by, reason="looked at it",
+            reference_price=Decimal(price) if price else asked.reference_price,
+        )  # fmt: skip
+        return event
+
+    def asked(self, order_id: str) -> list[ApprovalRequested]:
+        return [row for row in self.heard if isinstance(row, ApprovalRequested) and row.terms.order_id == order_id]
+
+    def alerts(self, code: str) -> list[AlertRaised]:
+        return [row for row in self.heard if isinstance(row, AlertRaised) and row.code == code]
+
+    def halts(self, key: str) -> list[HaltChanged]:
+        return [row for row in self.heard if isinstance(row, HaltChanged) and row.key == key]
 
     def terms(self, **changes: Any) -> OrderTerms:
         values: dict[str, Any] = {
@@ -234,18 +302,21 @@ class Elsewhere:
         }  # fmt: skip
         return OrderTerms(**(values | changes))
 
-    async def update(self, terms: OrderTerms, status: OrderStatus, revision: int, filled: str = "0") -> OrderUpdated:
-        event: OrderUpdated = await self.say(
-            "broker_gateway", OrderUpdated, terms=terms, **_update_fields(self.apps, terms, status, revision, filled)
-        )
+    async def update(
+        self, terms: OrderTerms, status: OrderStatus, revision: int, filled: str = "0", source: str = "strategy"
+    ) -> OrderUpdated:
+        fields = _update_fields(self.apps, terms, status, revision, filled) | {"origin": OrderOrigin(source=source)}
+        event: OrderUpdated = await self.say("broker_gateway", OrderUpdated, terms=terms, **fields)
         return event
 
-    async def fill(self, terms: OrderTerms, quantity: str, price: str, trade_id: str | None = None) -> OrderFilled:
+    async def fill(
+        self, terms: OrderTerms, quantity: str, price: str, trade_id: str | None = None, strategy: str | None = None
+    ) -> OrderFilled:
         event: OrderFilled = await self.say(
             "broker_gateway", OrderFilled, order_id=terms.order_id, client_order_id=client_order_id(terms.order_id),
             account=terms.account, venue=terms.venue, symbol=terms.symbol, trade_id=trade_id or new_id(),
             side=terms.side, price=Decimal(price), quantity=Decimal(quantity), fee=Decimal(0), fee_currency="USDT",
-            liquidity="taker", strategy=None,
+            liquidity="taker", strategy=strategy,
         )  # fmt: skip
         return event
 
@@ -293,7 +364,11 @@ class Elsewhere:
 
     async def _answer_orders(self, asked: OrdersAsked) -> Orders:
         self._refuse_when_silent()
-        return Orders(orders=tuple(row for row in self.orders.values() if row.terms.account == asked.account))
+        """A page, newest first, as the broker gateway gives it."""
+        rows = [row for row in self.orders.values() if row.terms.account == asked.account]
+        rows = [row for row in rows if asked.before is None or row.created_at < asked.before]
+        rows.sort(key=lambda row: row.created_at, reverse=True)
+        return Orders(orders=tuple(rows[: min(asked.limit, self.page)]))
 
     def _refuse_when_silent(self) -> None:
         if self.silent:

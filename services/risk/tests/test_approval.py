@@ -35,7 +35,9 @@ def test_what_risk_signed_is_genuine_and_survives_the_wire(approved):
 CHANGES = {
     "order_id": new_id(), "account": "live-1", "venue": "kraken", "symbol": "LTC-USDT", "side": "sell",
     "type": "market", "quantity": Decimal("0.51"), "limit_price": Decimal(20_001),
-    "time_in_force": TimeInForce.IOC, "reduce_only": True,
+    "time_in_force": TimeInForce.IOC, "reduce_only": True, "trigger_price": Decimal(19_000),
+    "trailing_ratio": Decimal("0.1"), "good_until": "2027-01-01T00:00:00Z", "protection": {"stop_price": "19000"},
+    "replaces": new_id(), "margin_mode": "cross", "leverage": Decimal(2),
 }  # fmt: skip
 
 

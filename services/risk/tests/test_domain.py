@@ -1,25 +1,28 @@
 """Books, reservations, valuation, days and the assessment, without a server."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from algotrendy_common.enums import FeedState, OrderStatus
+from algotrendy_common.enums import FeedState, HaltLevel, OrderSource, OrderStatus
+from algotrendy_common.errors import Refused
 from algotrendy_common.events.account import AccountReconciled, AssetBalance, BalanceChanged, PositionChanged
 from algotrendy_common.events.order import OrderFilled, OrderOrigin, OrderTerms, OrderUpdated
 from algotrendy_common.events.risk import TradingState
 from algotrendy_common.ids import client_order_id, new_id
 from algotrendy_core.limits import Violated
-from algotrendy_risk.domain.assessment import Approval, assess
-from algotrendy_risk.domain.book import Halt
+from algotrendy_risk.domain.account_limits import AccountLimits
+from algotrendy_risk.domain.assessment import Approval, Asked, Standing, assess
 from algotrendy_risk.domain.day import alarms, anchor, resumed, turn
+from algotrendy_risk.domain.halts import ALL, Halt, HaltBoard, engaged, halt_key, released
 from algotrendy_risk.domain.market import MarketView
 from algotrendy_risk.domain.reservations import Reservation
 from algotrendy_risk.domain.valuation import limit_uses, value
 from algotrendy_risk.settings import PAPER_LIMITS
 
 ZERO = Decimal(0)
+SINCE = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def terms(**changes) -> OrderTerms:
@@ -30,11 +33,21 @@ def terms(**changes) -> OrderTerms:
     return OrderTerms(**(values | changes))
 
 
-def judged(order, book, market, now, **changes):
+def judged(order, book, market, now, source="strategy", strategy="s", **changes):
     values = {
-        "book": book, "market": market, "proposed_at": now, "now": now, "approval_lifetime": timedelta(seconds=10),
+        "book": book, "market": market, "standing": Standing(), "proposed_at": now, "now": now,
+        "approval_lifetime": timedelta(seconds=10),
     }  # fmt: skip
-    return assess(order, **(values | changes))
+    return assess(order, OrderOrigin(source=source, strategy=strategy), **(values | changes))
+
+
+def halt(at=(HaltLevel.ACCOUNT, "paper-1"), **changes) -> Halt:
+    values = {"revision": 1, "engaged": True, "by": "tom", "reason": "x", "flatten": False, "since": SINCE}
+    return Halt(*at, **(values | changes))
+
+
+def limited(book, **changes):
+    return replace(book, limits=AccountLimits.model_validate(PAPER_LIMITS.model_dump() | changes))
 
 
 def code(verdict) -> str:
@@ -42,10 +55,10 @@ def code(verdict) -> str:
     return verdict.code
 
 
-def update(events, order, status, revision, filled="0") -> OrderUpdated:
+def update(events, order, status, revision, filled="0", source="trader") -> OrderUpdated:
     now = events.make(AccountReconciled, **RECONCILED).received_time
     return events.make(
-        OrderUpdated, revision=revision, terms=order, origin=OrderOrigin(source="trader"),
+        OrderUpdated, revision=revision, terms=order, origin=OrderOrigin(source=source),
         client_order_id=client_order_id(order.order_id), venue_order_id="1", status=status,
         filled_quantity=Decimal(filled), average_price=None, fee=ZERO, fee_currency=None, reason_code=None,
         reason_message=None, created_at=now, submitted_at=now,
@@ -195,22 +208,22 @@ def test_a_new_day_opens_at_the_present_equity_and_the_highest_is_kept(book, mar
 def test_a_daily_loss_is_told_once_and_a_drawdown_halts_until_it_is_resumed(book, market, events, making):
     held, _ = book.with_fill(fill(events, terms(quantity=Decimal(2)), "2"), None, making.NOW)
     market.take_quote(making.quote(events, "10000"))
-    after, breaches = alarms(held, market, making.NOW)
+    after, breaches = alarms(held, market, halted=False)
     assert {breach.code for breach in breaches} == {"max_daily_loss", "max_drawdown"}
-    assert after.halt is not None
-    again, none = alarms(after, market, making.NOW)
+    again, none = alarms(after, market, halted=True)
     assert again is after
     assert none == ()
-    released = resumed(after, market)
-    assert released.high_water == Decimal(80_000)
-    assert alarms(released, market, making.NOW) == (released, ())
+    started_anew = resumed(after, market)
+    assert started_anew.high_water == Decimal(80_000)
+    assert alarms(started_anew, market, halted=False) == (started_anew, ())
+    assert resumed(started_anew, market) is started_anew
 
 
 def test_the_use_of_limits_is_told(book, market):
     uses = {row.name: (row.used, row.limit, row.unit) for row in limit_uses(book, value(book, market))}
     assert uses["gross_exposure"] == (0, 90_000, "USDT")
     assert uses["open_orders"] == (0, 20, "orders")
-    assert set(uses) == {"daily_loss", "drawdown", "gross_exposure", "open_orders"}
+    assert set(uses) == {"daily_loss", "drawdown", "gross_exposure", "net_exposure", "open_orders"}
 
 
 # ── the assessment ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,7 +233,7 @@ def test_an_approval_reserves_at_the_price_an_order_would_meet(book, market, mak
     decision = judged(terms(), book, market, making.NOW)
     assert isinstance(decision, Approval)
     assert decision.notional == Decimal(10_000)
-    assert decision.reservation.cash == Decimal(10_010)
+    assert decision.reservation.cash == Decimal("10060.05")
     assert decision.reservation.expires_at == making.NOW + timedelta(seconds=10)
     assert decision.seen["available_cash"] == "100000"
 
@@ -235,15 +248,15 @@ def without(market: MarketView, **changes) -> MarketView:
         (lambda book: None, dict, "account_unknown"),
         (lambda book: replace(book, limits=None), dict, "limits_missing"),
         (lambda book: replace(book, venue="kraken"), dict, "venue_not_of_account"),
-        (lambda book: replace(book, halt=Halt("tom", "x", book.moved_at)), dict, "account_halted"),
         (lambda book: replace(book, reconciled=False), dict, "account_reconciling"),
         (lambda book: book, lambda: {"confirmed": {}}, "account_reconciling"),
         (lambda book: book, lambda: {"feeds": {}}, "feed_unknown"),
         (lambda book: book, lambda: {"quotes": {}}, "reference_price_unknown"),
         (lambda book: book, lambda: {"instruments": {}}, "instrument_unknown"),
-        (lambda book: replace(book, cash=None), dict, "balance_unknown"),
-        (lambda book: replace(book, anchored=False), dict, "day_pnl_unknown"),
+        (lambda book: replace(book, observed_cash=None), dict, "balance_unknown"),
+        (lambda book: replace(book, anchored=False), dict, "equity_unknown"),
         (lambda book: replace(book, day=None), dict, "day_pnl_unknown"),
+        (lambda book: replace(book, high_water=None), dict, "drawdown_unknown"),
     ],
 )
 def test_what_is_not_known_is_refused(book, market, making, change_book, change_market, expected):
@@ -280,10 +293,168 @@ def test_books_confirmed_too_long_ago_are_reconciling(book, making):
 
 def test_a_reduction_passes_the_day_s_loss_but_not_a_halt(book, market, events, making):
     held, _ = book.with_fill(fill(events, terms(quantity=Decimal(2)), "2"), None, making.NOW)
-    held = held.with_position(position(events, "2"), making.NOW)
+    held = limited(held.with_position(position(events, "2"), making.NOW), max_drift="1")
     market.take_quote(making.quote(events, "17000"))
     reduction = terms(side="sell", quantity=Decimal(2), reduce_only=True)
     assert code(judged(terms(quantity=Decimal("0.1")), held, market, making.NOW)) == "max_daily_loss"
     assert isinstance(judged(reduction, held, market, making.NOW), Approval)
-    halted = replace(held, halt=Halt("tom", "x", making.NOW))
-    assert code(judged(reduction, halted, market, making.NOW)) == "account_halted"
+    standing = Standing(halt())
+    assert code(judged(reduction, held, market, making.NOW, standing=standing)) == "account_halted"
+    allowing = limited(held, reductions_while_halted=True)
+    assert isinstance(judged(reduction, allowing, market, making.NOW, standing=standing), Approval)
+    unmarked = reduction.model_copy(update={"reduce_only": False})
+    assert code(judged(unmarked, allowing, market, making.NOW, standing=standing)) == "account_halted"
+
+
+# ── halts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ((HaltLevel.GLOBAL, ALL), "global_halted"),
+        ((HaltLevel.ACCOUNT, "paper-1"), "account_halted"),
+        ((HaltLevel.STRATEGY, "s"), "strategy_halted"),
+        ((HaltLevel.ACCOUNT, "other"), None),
+        ((HaltLevel.STRATEGY, "t"), None),
+    ],
+)
+def test_a_halt_stops_what_is_under_it_and_nothing_else(book, market, making, at, expected):
+    board = HaltBoard()
+    assert board.take(halt(at))
+    decision = judged(terms(), book, market, making.NOW, standing=Standing(board.over("paper-1", "s")))
+    assert (decision.code if isinstance(decision, Violated) else None) == expected
+
+
+def test_a_halt_is_engaged_once_and_released_by_two_people(making):
+    now, hour = making.NOW, timedelta(hours=1)
+    at = halt_key("paper-1", None)
+    first = engaged(None, at, "tom", "odd fills", False, now)
+    assert engaged(first, at, "ann", "me too", False, now) is first
+    flattening = engaged(first, at, "ann", "and close it", True, now)
+    assert (flattening.flatten, flattening.by, flattening.revision) == (True, "tom", first.revision + 1)
+    asked = released(first, "tom", now, hour)
+    assert asked.engaged
+    assert released(asked, "tom", now, hour) is asked
+    assert not released(asked, "ann", now, hour).engaged
+    late = released(asked, "ann", now + hour + timedelta(seconds=1), hour)
+    assert late.engaged
+    assert late.release_asked_by == "ann"
+    anew = engaged(asked, at, "bob", "still odd", False, now)
+    assert anew.release_asked_by is None
+    gone = released(asked, "ann", now, hour)
+    with pytest.raises(Refused):
+        released(gone, "tom", now, hour)
+    again = engaged(gone, at, "bob", "once more", False, now)
+    assert again.revision > gone.revision
+
+
+def test_a_strategy_that_was_switched_off_sends_nothing(book, market, making):
+    off = Standing(switched_off="it repeated itself")
+    assert code(judged(terms(), book, market, making.NOW, standing=off)) == "strategy_switched_off"
+
+
+# ── orders that change others, guard others, or need a person ───────────────────────────────────────────────────
+
+
+def test_nobody_may_call_an_order_of_his_own_protection(book, market, making):
+    for source in (OrderSource.PROTECTION, OrderSource.EXTERNAL):
+        verdict = judged(terms(), book, market, making.NOW, source=source, strategy=None)
+        assert code(verdict) == "source_not_allowed"
+
+
+def test_an_amendment_is_judged_without_what_it_replaces_and_the_two_count_once(book, market, making):
+    first = terms(type="limit", limit_price=Decimal(20_000), quantity=Decimal(2))
+    working = book.with_approval(judged(first, book, market, making.NOW).reservation, timedelta(0))
+    larger = terms(type="limit", limit_price=Decimal(19_900), quantity=Decimal("2.2"))
+    assert code(judged(larger, working, market, making.NOW)) == "max_position"
+    amended = larger.model_copy(update={"replaces": first.order_id})
+    decision = judged(amended, working, market, making.NOW)
+    assert isinstance(decision, Approval)
+    both = working.with_approval(decision.reservation, timedelta(0))
+    assert value(both, market).gross == Decimal("2.2") * 20_000
+    assert len(value(both, market).working) == 1
+    wrong = amended.model_copy(update={"side": "sell"})
+    assert code(judged(wrong, working, market, making.NOW)) == "replaced_differs"
+    assert code(judged(amended, book, market, making.NOW)) == "replaced_not_working"
+
+
+def test_what_guards_a_position_does_not_stand_in_the_way_of_leaving_it(book, market, events, making):
+    held, _ = book.with_fill(fill(events, terms(quantity=Decimal(1)), "1"), None, making.NOW)
+    held = held.with_position(position(events, "1"), making.NOW)
+    stop = terms(side="sell", type="stop", trigger_price=Decimal(18_000), quantity=Decimal(1), reduce_only=True)
+    guarded, row = held.with_update(
+        update(events, stop, OrderStatus.OPEN, 1, source="protection"), None, Decimal(20_000), ZERO
+    )
+    assert row.protective
+    worth = value(guarded, market)
+    assert (worth.working, worth.reserved) == ((), ZERO)
+    leaving = terms(side="sell", quantity=Decimal(1), reduce_only=True)
+    assert isinstance(judged(leaving, guarded, market, making.NOW), Approval)
+    by_hand, _ = held.with_update(update(events, stop, OrderStatus.OPEN, 1), None, Decimal(20_000), ZERO)
+    assert code(judged(leaving, by_hand, market, making.NOW)) == "not_a_reduction"
+
+
+def test_a_person_is_asked_and_what_he_agreed_to_does_not_count_for_the_day(book, market, making):
+    daily = limited(book, approval_daily_notional="15000")
+    first = judged(terms(), daily, market, making.NOW)
+    assert isinstance(first, Approval)
+    after = daily.with_approval(first.reservation, timedelta(0), first.unattended)
+    second = terms(quantity=Decimal("0.4"))
+    asked = judged(second, after, market, making.NOW)
+    assert isinstance(asked, Asked)
+    assert (asked.needed.code, asked.notional, asked.reference_price) == ("approval_daily_notional", 8_000, 20_000)
+    assert isinstance(judged(second, after, market, making.NOW, strategy="other"), Approval)
+    agreed = judged(second, after, market, making.NOW, person_agreed=True)
+    assert isinstance(agreed, Approval)
+    assert agreed.unattended == 0
+    tomorrow = replace(after, unattended=replace(after.unattended, day=making.NOW.date() - timedelta(days=1)))
+    assert isinstance(judged(second, tomorrow, market, making.NOW), Approval)
+
+
+def test_a_price_that_ran_away_within_the_window_refuses_increases(book, market, events, clock, making):
+    clock.advance(timedelta(seconds=5))
+    market.take_quote(making.quote(events, "22300"))
+    assert code(judged(terms(), book, market, clock.now())) == "price_drift"
+    clock.advance(timedelta(seconds=60))
+    market.take_quote(making.quote(events, "22300"))
+    market.take_feed(making.feed(events))
+    market.take_confirmation("paper-1", clock.now())
+    assert isinstance(judged(terms(), book, market, clock.now()), Approval)
+
+
+# ── margin ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+PERP = "BTC-USDT-PERP"
+
+
+@pytest.fixture
+def margin_book(book, market, events, making):
+    market.take_instrument(making.instrument(PERP, kind="perpetual", max_leverage=Decimal(20)))
+    market.take_quote(making.quote(events, "20000", PERP))
+    listed = (*PAPER_LIMITS.model_dump()["instruments"], {"venue": "binance", "symbol": PERP})
+    return limited(book, instruments=listed, max_leverage=Decimal(5), allow_short=True)
+
+
+def test_a_perpetual_takes_margin_moves_cash_by_what_is_realised_and_may_be_short(margin_book, market, events, making):
+    short = terms(symbol=PERP, side="sell", quantity=Decimal(2), leverage=Decimal(4))
+    decision = judged(short, margin_book, market, making.NOW)
+    assert isinstance(decision, Approval)
+    assert decision.reservation.cash == Decimal(40_000) * Decimal("1.005") * (Decimal("0.25") + Decimal("0.001"))
+    held, _ = margin_book.with_fill(fill(events, short, "2"), None, making.NOW)
+    assert held.cash == Decimal(100_000)
+    market.take_quote(making.quote(events, "21000", PERP))
+    worth = value(held, market)
+    assert (worth.equity, worth.held) == (Decimal(98_000), Decimal(42_000))
+    # The position's own leverage is not known yet: all of it is behind the position, and what it has lost.
+    assert worth.available_cash == Decimal(100_000) - 42_000 - 2_000
+    cover = terms(symbol=PERP, quantity=Decimal(2), reduce_only=True)
+    flat, _ = held.with_fill(fill(events, cover, "2", price="21000"), None, making.NOW)
+    assert flat.cash == Decimal(98_000)
+    assert value(flat, market).equity == Decimal(98_000)
+
+
+def test_more_leverage_than_allowed_is_refused(margin_book, market, making):
+    order = terms(symbol=PERP, leverage=Decimal(6))
+    assert code(judged(order, margin_book, market, making.NOW)) == "max_leverage"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -17,56 +18,30 @@ from algotrendy_common.events.order import OrderApproved, OrderProposed, OrderRe
 from algotrendy_common.events.risk import RiskBreached, TradingState
 from algotrendy_common.ids import new_id
 from algotrendy_common.rpc import risk
+from algotrendy_common.rpc.catalogue import CALLS
 from algotrendy_common.rpc.risk import HaltAsked, RefusalsAsked, ResumeAsked, StateAsked
 from algotrendy_common.settings import load
 from algotrendy_common.testing.waiting import eventually
-from algotrendy_risk.domain.account_limits import AccountLimits
 from algotrendy_risk.service import build_app
-from algotrendy_risk.settings import PAPER_LIMITS, AccountSeed, RiskSettings
+from algotrendy_risk.settings import RiskSettings
 
 SEED = "11" * 32
 
 
-def environment(servers, account: str, **limits) -> dict[str, str]:
-    """Settings of a risk service that keeps one new account, and is in a hurry."""
-    changed = AccountLimits.model_validate(PAPER_LIMITS.model_dump() | limits)
-    seed = AccountSeed(account=account, venue="binance", quote_currency="USDT", limits=changed)
-    return servers.environment("risk") | {
-        "ALGOTRENDY_RISK_APPROVAL_SEED": SEED,
-        "ALGOTRENDY_RISK_ACCOUNTS": f"[{seed.model_dump_json()}]",
-        "ALGOTRENDY_RISK_SETTLE": "PT0.2S",
-        "ALGOTRENDY_RISK_CONFIRM_EVERY": "PT0.3S",
-        "ALGOTRENDY_RISK_EQUITY_EVERY": "PT0.1S",
-    }
-
-
 @pytest.fixture
-def trading(servers, elsewhere_of):
+def trading(servers, elsewhere_of, making):
     """``async with trading(**limits) as elsewhere``: an account of 100,000 USDT that may trade."""
 
     @asynccontextmanager
     async def start(**limits):
         account = f"test-{new_id()[:12]}"
         elsewhere = elsewhere_of(account)
-        app = build_app(load(RiskSettings, "risk", environment(servers, account, **limits)))
+        app = build_app(load(RiskSettings, "risk", making.environment(servers, account, **limits)))
         async with elsewhere.running(), app.running():
-            await ready(elsewhere)
+            await making.ready(elsewhere)
             yield elsewhere
 
     return start
-
-
-async def ready(elsewhere) -> None:
-    await elsewhere.cash("100000")
-    await elsewhere.reconcile()
-    await eventually(
-        lambda: (
-            elsewhere.state
-            and elsewhere.state.trading_state is TradingState.ACTIVE
-            and elsewhere.state.equity is not None
-            and elsewhere.state.day_pnl is not None
-        )
-    )
 
 
 async def decided(elsewhere, terms, within_s: float = 20.0):
@@ -170,7 +145,7 @@ async def test_a_reservation_lives_until_the_order_ends_and_its_fills_are_seen(t
 
 
 async def test_the_day_s_loss_stops_increases_lets_reductions_pass_and_is_a_breach(trading):
-    async with trading(max_daily_loss=Decimal(1000)) as elsewhere:
+    async with trading(max_daily_loss=Decimal(1000), max_drift=Decimal(1)) as elsewhere:
         terms = await elsewhere.propose(quantity=Decimal(1))
         await decided(elsewhere, terms)
         await elsewhere.fill(terms, "1", "20000")
@@ -187,7 +162,7 @@ async def test_the_day_s_loss_stops_increases_lets_reductions_pass_and_is_a_brea
 
 
 async def test_a_drawdown_halts_and_a_person_resumes(trading):
-    async with trading(max_drawdown=Decimal("0.01"), max_daily_loss=Decimal(90_000)) as elsewhere:
+    async with trading(max_drawdown=Decimal("0.01"), max_daily_loss=Decimal(90_000), max_drift=Decimal(1)) as elsewhere:
         terms = await elsewhere.propose(quantity=Decimal(1))
         await decided(elsewhere, terms)
         await elsewhere.fill(terms, "1", "20000")
@@ -200,19 +175,25 @@ async def test_a_drawdown_halts_and_a_person_resumes(trading):
         assert elsewhere.state.halted_by == "risk"
         exit_order = await elsewhere.propose(side="sell", quantity=Decimal(1), reduce_only=True)
         assert (await decided(elsewhere, exit_order)).code == "account_halted"
-        await elsewhere.ask(risk.RESUME, ResumeAsked(account=elsewhere.account, by="ada", reason="looked at it"))
+        asked = ResumeAsked(account=elsewhere.account, by="ada", reason="looked at it")
+        assert not (await elsewhere.ask(risk.RESUME, asked)).released
+        assert not (await elsewhere.ask(risk.RESUME, asked)).released
+        assert elsewhere.state.trading_state is TradingState.HALTED
+        second = asked.model_copy(update={"by": "bob"})
+        assert (await elsewhere.ask(risk.RESUME, second)).released
         await eventually(lambda: elsewhere.state.trading_state is TradingState.ACTIVE)
         await asyncio.sleep(1.5)
         assert elsewhere.state.trading_state is TradingState.ACTIVE
+        assert any(row.code == "max_drawdown" for row in elsewhere.heard if isinstance(row, RiskBreached))
 
 
-async def test_a_halt_survives_a_restart(servers, elsewhere_of):
+async def test_a_halt_survives_a_restart(servers, elsewhere_of, making):
     account = f"test-{new_id()[:12]}"
     elsewhere = elsewhere_of(account)
-    settings = load(RiskSettings, "risk", environment(servers, account))
+    settings = load(RiskSettings, "risk", making.environment(servers, account))
     async with elsewhere.running():
         async with build_app(settings).running():
-            await ready(elsewhere)
+            await making.ready(elsewhere)
             done = await elsewhere.ask(risk.HALT, HaltAsked(account=account, by="tom", reason="test"))
             assert done.states[0].trading_state is TradingState.HALTED
             refused = await decided(elsewhere, await elsewhere.propose())
@@ -233,6 +214,9 @@ async def test_a_stream_that_lost_messages_halts_every_account(trading):
         )  # fmt: skip
         await eventually(lambda: elsewhere.state.trading_state is TradingState.HALTED)
         assert "ORDERS" in elsewhere.state.halted_reason
+        # It stands over every account there is: those of the other tests too.
+        for by in ("ada", "bob"):
+            await elsewhere.ask(risk.RESUME, ResumeAsked(account=None, by=by, reason="looked at it"))
 
 
 @pytest.mark.parametrize(
@@ -281,18 +265,24 @@ async def test_an_account_that_is_not_kept_is_refused(trading):
             await elsewhere.ask(risk.STATE, StateAsked(account="nobody"))
 
 
-async def test_an_approval_nobody_speaks_of_is_released_only_by_the_broker_gateway(servers, elsewhere_of):
+async def test_an_approval_nobody_speaks_of_is_released_only_by_the_broker_gateway(servers, elsewhere_of, making):
     account = f"test-{new_id()[:12]}"
     elsewhere = elsewhere_of(account)
     quick = {"ALGOTRENDY_RISK_APPROVAL_LIFETIME": "PT0.1S", "ALGOTRENDY_RISK_OVERDUE_AFTER": "PT0.1S"}
-    app = build_app(load(RiskSettings, "risk", environment(servers, account) | quick))
+    app = build_app(load(RiskSettings, "risk", making.environment(servers, account) | quick))
     async with elsewhere.running(), app.running():
-        await ready(elsewhere)
+        await making.ready(elsewhere)
         terms = await elsewhere.propose()
         await decided(elsewhere, terms)
         await asyncio.sleep(1.5)
         assert elsewhere.state.exposure_reserved == Decimal(10_000)
         event = await elsewhere.update(elsewhere.terms(), OrderStatus.CANCELLED, 2)
+        # Behind a page full of newer orders.
+        elsewhere.page = 2
+        for number in range(5):
+            other = elsewhere.terms()
+            newer = {"terms": other, "created_at": event.created_at + timedelta(seconds=number + 1)}
+            elsewhere.orders[other.order_id] = event.model_copy(update=newer)
         elsewhere.orders[terms.order_id] = event.model_copy(update={"terms": terms})
         await eventually(lambda: elsewhere.state.exposure_reserved == 0)
 
@@ -311,17 +301,17 @@ async def risk_process(env: dict[str, str]):
         await process.wait()
 
 
-async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(servers, elsewhere_of):
+async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(servers, elsewhere_of, making):
     account = f"test-{new_id()[:12]}"
     elsewhere = elsewhere_of(account)
-    env = environment(
+    env = making.environment(
         servers, account, max_position_notional=Decimal(40_000), max_open_orders=100, max_orders=1000,
         duplicate_window="PT0S", max_proposal_age="PT1M", max_data_age="PT1M", max_feed_silence="PT1M",
     )  # fmt: skip
     async with elsewhere.running():
         orders = []
         async with risk_process(env) as first:
-            await ready(elsewhere)
+            await making.ready(elsewhere)
             for _ in range(12):
                 orders.append(await elsewhere.propose(quantity=Decimal("0.1")))
             await decided(elsewhere, orders[2])
@@ -352,8 +342,8 @@ async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(s
     assert all(len(events) == 1 for events in by_order.values())
 
 
-async def test_the_service_is_what_the_catalogue_says(servers):
-    app = build_app(load(RiskSettings, "risk", environment(servers, "paper-1")))
+async def test_the_service_is_what_the_catalogue_says(servers, making):
+    app = build_app(load(RiskSettings, "risk", making.environment(servers, "paper-1")))
     owned = {event for row in subjects.CATALOGUE if "risk" in row.owners for event in row.events}
     read = {row.pattern for row in subjects.CATALOGUE if "risk" in row.readers}
     assert {reading.row.pattern for reading in app.bus.readings} == read
@@ -362,4 +352,4 @@ async def test_the_service_is_what_the_catalogue_says(servers):
         "MessageDeadLettered",
         "OrderCancelRequested",
     }
-    assert set(app.bus.answered) == {"rpc.risk.state", "rpc.risk.halt", "rpc.risk.resume", "rpc.risk.refusals"}
+    assert set(app.bus.answered) == {call.subject for call in CALLS if call.service == "risk"}

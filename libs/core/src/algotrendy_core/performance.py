@@ -183,3 +183,49 @@ def _deviation(returns: Floats) -> float | None:
 
 def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class CurveStatistics:
+    """Of a curve whose points lie unevenly in time; None where nothing defines it."""
+
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float | None
+    """Over all points, not only those that the ratios are sampled at."""
+    total_return: float | None
+    win_rate: float | None
+    profit_factor: float | None
+
+
+def sampled(equity: Floats, times: NDArray[np.int64], every_ms: int) -> Floats:
+    """The newest value at the end of each interval, from the first point's to the last's; nothing is interpolated."""
+    if not len(equity):
+        return equity
+    ends = np.arange(times[0], times[-1] + 1, every_ms, dtype=np.int64)
+    return np.asarray(equity[np.searchsorted(times, ends, side="right") - 1], dtype=np.float64)
+
+
+def sampling_ms(times: NDArray[np.int64]) -> int:
+    """A day over a month or more, an hour over two days or more, else a minute."""
+    span = int(times[-1] - times[0]) if len(times) else 0
+    day = 86_400_000
+    return day if span >= 30 * day else 3_600_000 if span >= 2 * day else 60_000
+
+
+def irregular(equity: Floats, times: NDArray[np.int64], profits: Floats) -> CurveStatistics:
+    """``times`` ascending, in milliseconds. An equity that was not positive once has no returns."""
+    ratios = len(equity) > 1 and float(equity.min()) > 0
+    every = sampling_ms(times)
+    curve = sampled(equity, times, every) if ratios else np.empty(0)
+    returns = returns_of(curve[1:], float(curve[0])) if len(curve) > 2 else np.empty(0)
+    per_year = YEAR_S * 1000 / every
+    worst = max_drawdown(equity) if ratios else None
+    return CurveStatistics(
+        sharpe=sharpe(returns, per_year),
+        sortino=sortino(returns, per_year),
+        max_drawdown=(worst.ratio if worst else 0.0) if ratios else None,
+        total_return=float(equity[-1] / equity[0]) - 1.0 if ratios else None,
+        win_rate=win_rate(profits),
+        profit_factor=profit_factor(profits),
+    )

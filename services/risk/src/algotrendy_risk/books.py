@@ -13,23 +13,28 @@ from algotrendy_common.database import Database, Transaction
 
 from algotrendy_risk.domain.book import AccountBook
 from algotrendy_risk.errors import StaleBook
-from algotrendy_risk.store import RiskStore, is_conflict
+from algotrendy_risk.store.books import BookStore, is_conflict
 
 _ATTEMPTS = 5
 _UNKNOWN = ""
 
 Work = Callable[[Transaction, AccountBook | None], Awaitable[AccountBook | None]]
 """Reads the book, writes in the transaction, returns the book as it will be once committed (or the same one)."""
+Statement = Callable[[AccountBook | None], Awaitable[AccountBook | None]]
+"""Like ``Work``, but commits by itself, in one statement."""
+Refresh = Callable[[], Awaitable[None]]
 
 
 class Books:
-    def __init__(self, database: Database, store: RiskStore, clock: Clock) -> None:
+    def __init__(self, database: Database, store: BookStore, clock: Clock) -> None:
         self._database = database
         self._store = store
         self._clock = clock
         self._books: dict[str, AccountBook] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.accounts: tuple[str, ...] = ()
+        self.when_stale: Refresh | None = None
+        """Loads what else another writer may have changed."""
 
     async def load(self) -> None:
         """Read every account that is kept."""
@@ -48,17 +53,31 @@ class Books:
                 self._books[account] = book
         return book
 
+    def in_memory(self, account: str) -> AccountBook | None:
+        """Without asking PostgreSQL: for what must not wait for it."""
+        return self._books.get(account)
+
     async def change(self, account: str, work: Work) -> AccountBook | None:
         """Run ``work`` in one transaction over the newest book, alone on the account; repeated where another process
         was quicker. Raises what ``work`` raises."""
+
+        async def in_transaction(book: AccountBook | None) -> AccountBook | None:
+            async with self._database.transaction() as tx:
+                return await work(tx, book)
+
+        return await self.decide(account, in_transaction)
+
+    async def decide(self, account: str, statement: Statement) -> AccountBook | None:
+        """``change`` for work that is a single statement, and so a transaction of its own."""
         async with self._locks[account if account in self.accounts else _UNKNOWN]:
             for _ in range(_ATTEMPTS):
                 book = await self.current(account)
                 try:
-                    async with self._database.transaction() as tx:
-                        after = await work(tx, book)
+                    after = await statement(book)
                 except StaleBook:
                     self._books.pop(account, None)
+                    if self.when_stale is not None:
+                        await self.when_stale()
                     continue
                 except BaseException as error:
                     # A failed commit may have committed: memory cannot know, PostgreSQL does.
@@ -70,3 +89,7 @@ class Books:
                     self._books[account] = after
                 return after
         raise StaleBook(account, -1)
+
+    def forget(self, account: str) -> None:
+        """The next reader loads it anew: for changes that reach further than the book itself."""
+        self._books.pop(account, None)

@@ -1,32 +1,31 @@
-"""What risk does with each event: decides on proposals, keeps the books, hears the market.
+"""What risk does with the news: keeps the books, hears the market.
 
-Invariant: an approval leaves here only in the transaction that reserves its exposure; a proposal that cannot be judged
-for whatever reason is refused, and one that cannot even be written down is not answered.
+Invariant: an event's effect and its id are committed together; what is older than what is known changes nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
 
-from algotrendy_common.approval import Signer
 from algotrendy_common.clock import Clock
 from algotrendy_common.database import Transaction
-from algotrendy_common.enums import Severity
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.enums import HaltLevel, ProtectionState
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged
 from algotrendy_common.events.ops import AlertRaised
-from algotrendy_common.events.order import OrderApproved, OrderFilled, OrderProposed, OrderRefused, OrderUpdated
-from algotrendy_common.ids import derived_id
+from algotrendy_common.events.order import OrderFilled, OrderUpdated
+from algotrendy_common.events.risk import RiskBreached
+from algotrendy_common.money import plain
 from algotrendy_common.telemetry import log
-from algotrendy_core.limits import Violated
+from algotrendy_core.fills import Fill
 
 from algotrendy_risk.books import Books, Work
-from algotrendy_risk.domain.assessment import Approval, Decision, assess, recent_kept
 from algotrendy_risk.domain.book import AccountBook
+from algotrendy_risk.domain.halts import ALL
 from algotrendy_risk.domain.market import MarketView
+from algotrendy_risk.domain.portfolio import Tracks, Trade
+from algotrendy_risk.halting import KillSwitch
 from algotrendy_risk.ports import Announcer
-from algotrendy_risk.store import Recorded, RiskStore
+from algotrendy_risk.store.books import BookStore
 from algotrendy_risk.watch import Watch
 
 _ORDER_EVENT = "risk-order-event"
@@ -38,101 +37,26 @@ class Handlers:
         self,
         *,
         books: Books,
-        store: RiskStore,
+        store: BookStore,
         market: MarketView,
         watch: Watch,
+        tracks: Tracks,
+        kill_switch: KillSwitch,
         events: EventFactory,
         clock: Clock,
-        signer: Signer,
         announcer: Announcer,
-        approval_lifetime: timedelta,
     ) -> None:
         self._books = books
         self._store = store
         self._market = market
         self._watch = watch
+        self._tracks = tracks
+        self._kill_switch = kill_switch
         self._events = events
         self._clock = clock
-        self._signer = signer
         self._announcer = announcer
-        self._lifetime = approval_lifetime
+        self._guards: dict[tuple[str, str, str], ProtectionChanged] = {}
         self._log = log("risk")
-
-    # -- proposals ---------------------------------------------------------------------------------------------
-
-    async def assess(self, event: OrderProposed) -> None:
-        failures: list[Exception] = []
-
-        async def decide(tx: Transaction, book: AccountBook | None) -> AccountBook | None:
-            decision = self._decide(event, book, failures)
-            if isinstance(decision, Violated):
-                await self._refuse(tx, event, decision)
-                return book
-            assert book is not None
-            return await self._approve(tx, event, decision, book)
-
-        await self._books.change(event.terms.account, decide)
-        self._watch.wake()
-        if failures:
-            await self._announcer.alert(
-                Severity.CRITICAL,
-                "assessment_failed",
-                f"an order was refused because judging it failed: {failures[-1]!r}",
-                order_id=event.terms.order_id,
-            )
-
-    def _decide(self, event: OrderProposed, book: AccountBook | None, failures: list[Exception]) -> Decision:
-        try:
-            return assess(
-                event.terms,
-                book=book,
-                market=self._market,
-                proposed_at=event.received_time,
-                now=self._clock.now(),
-                approval_lifetime=self._lifetime,
-            )
-        except Exception as error:  # a judgement that breaks is a no; it is told of as an alert
-            self._log.error("assessment failed", order_id=event.terms.order_id, exc_info=True)
-            failures.append(error)
-            return Violated("assessment_failed", "the order could not be judged")
-
-    async def _approve(
-        self, tx: Transaction, event: OrderProposed, approval: Approval, book: AccountBook
-    ) -> AccountBook:
-        held = approval.reservation
-        assert held.expires_at is not None
-        approval_id = derived_id("approval", event.terms.order_id)
-        told = self._events.make(
-            OrderApproved,
-            event_time=event.event_time,
-            approval_id=approval_id,
-            terms=event.terms,
-            origin=event.origin,
-            notional=approval.notional,
-            expires_at=held.expires_at,
-            signature=self._signer.sign(approval_id, event.terms, approval.notional, held.expires_at),
-        )
-        recorded = await self._store.record_approval(tx, event, approval, told, book.version)
-        if recorded is Recorded.KNOWN:
-            return replace(book, version=book.version + 1)
-        await tx.emit(told)
-        self._log.info("approved", order_id=event.terms.order_id, notional=str(approval.notional))
-        return replace(book.with_approval(held, recent_kept(book.limits)), version=book.version + 1)
-
-    async def _refuse(self, tx: Transaction, event: OrderProposed, why: Violated) -> None:
-        told = self._events.make(
-            OrderRefused,
-            event_time=event.event_time,
-            terms=event.terms,
-            origin=event.origin,
-            code=why.code,
-            message=why.message,
-            limit=why.limit,
-            observed=why.observed,
-        )
-        if await self._store.record_refusal(tx, event, told, told.received_time) is Recorded.NEW:
-            await tx.emit(told)
-            self._log.info("refused", order_id=event.terms.order_id, code=why.code, observed=why.observed)
 
     # -- what happens to orders and accounts -------------------------------------------------------------------
 
@@ -163,7 +87,10 @@ class Handlers:
         return await self._save(tx, book, after)
 
     async def on_order_filled(self, event: OrderFilled) -> None:
+        counted: list[AccountBook] = []
+
         async def take(tx: Transaction, book: AccountBook | None) -> AccountBook | None:
+            counted.clear()
             if not await tx.first_delivery(event, _ORDER_EVENT) or book is None:
                 return book
             if not await self._store.first_count(tx, event):
@@ -172,9 +99,12 @@ class Handlers:
             after, reservation = book.with_fill(event, known, self._clock.now())
             if reservation is not None:
                 await self._store.save_reservation(tx, reservation)
+            counted.append(book)
             return await self._save(tx, book, after)
 
         await self._change(event.account, take)
+        if counted:
+            self._tracks.take(Trade(event.account, event.strategy, Fill.of_event(event)), counted[-1].quote)
 
     async def on_position(self, event: PositionChanged) -> None:
         await self._keep(event, lambda book: book.with_position(event, self._clock.now()))
@@ -235,4 +165,24 @@ class Handlers:
     async def on_alert(self, event: AlertRaised) -> None:
         """A stream that lost messages may have lost orders: nobody trades until a person has looked."""
         if event.code == "stream_regressed":
-            await self._watch.halt(None, f"{event.service} via risk", event.message)
+            await self._kill_switch.engage((HaltLevel.GLOBAL, ALL), f"{event.service} via risk", event.message)
+
+    async def on_protection(self, event: ProtectionChanged) -> None:
+        """Guarding positions is the broker gateway's affair; that one is naked is a breach that risk tells of."""
+        key = (event.account, event.venue, event.symbol)
+        known = self._guards.get(key)
+        if known is not None and known.revision >= event.revision:
+            return
+        self._guards[key] = event
+        if event.state is not ProtectionState.NAKED or (known is not None and known.state is ProtectionState.NAKED):
+            return
+        await self._announcer.publish(
+            self._events.make(
+                RiskBreached,
+                account=event.account,
+                code="position_naked",
+                message=f"nothing guards the position in {event.symbol}: {event.detail}",
+                limit=plain(abs(event.position_quantity)),
+                observed=plain(event.protected_quantity),
+            )
+        )

@@ -4,7 +4,7 @@ Invariant: no answer changes nothing. What is not confirmed grows old, and what 
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from algotrendy_common.clock import Clock
 from algotrendy_common.enums import OrderStatus, Severity
@@ -14,10 +14,11 @@ from algotrendy_common.telemetry import log
 from algotrendy_risk.books import Books
 from algotrendy_risk.domain.market import MarketView
 from algotrendy_risk.handlers import Handlers
-from algotrendy_risk.ports import Announcer, Platform
-from algotrendy_risk.watch import STORE_AWAY
+from algotrendy_risk.ports import STORE_AWAY, Announcer, Platform
 
 _INSTRUMENTS_EVERY = timedelta(minutes=5)
+_EARLIER = timedelta(minutes=1)
+"""How far two services' clocks may be apart."""
 _SOON_S = 0.5
 """Between rounds while something is missing: nothing can be approved without it."""
 
@@ -112,10 +113,18 @@ class Learning:
         }
         if not overdue:
             return
-        for order in await self._platform.orders(account):
-            if order.terms.order_id in overdue:
-                await self._handlers.take_order(order)
-                overdue.discard(order.terms.order_id)
+        oldest = min(book.reservations[order_id].approved_at for order_id in overdue) - _EARLIER
+        before: datetime | None = None
+        while overdue and (before is None or before > oldest):
+            page = await self._platform.orders(account, before)
+            for order in page:
+                if order.terms.order_id in overdue:
+                    await self._handlers.take_order(order)
+                    overdue.discard(order.terms.order_id)
+            earliest = min((order.created_at for order in page), default=None)
+            if earliest is None or (before is not None and earliest >= before):
+                break
+            before = earliest
         for order_id in overdue - self._told:
             self._told.add(order_id)
             await self._announcer.alert(

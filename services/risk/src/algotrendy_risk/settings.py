@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from algotrendy_common.ids import AccountId, Venue
 from algotrendy_common.settings import Section, ServiceSettings
@@ -31,15 +32,32 @@ PAPER_LIMITS = AccountLimits(
     max_order_quantity=None,
     max_order_notional=Decimal(50_000),
     price_collar=Decimal("0.05"),
+    trigger_collar=Decimal("0.5"),
+    drift_window=timedelta(minutes=1),
+    max_drift=Decimal("0.1"),
     duplicate_window=timedelta(seconds=1),
     max_orders=60,
+    max_strategy_orders=60,
+    max_instrument_orders=60,
     rate_window=timedelta(minutes=1),
     max_open_orders=20,
     max_position_notional=Decimal(60_000),
     max_gross_exposure=Decimal(90_000),
+    max_net_exposure=Decimal(90_000),
+    max_concentration=Decimal("0.8"),
+    max_leverage=Decimal(1),
+    market_slippage=Decimal("0.005"),
+    exit_room=Decimal("0.1"),
     max_daily_loss=Decimal(5_000),
     max_drawdown=Decimal("0.15"),
     allow_short=False,
+    max_repeats=20,
+    repeat_window=timedelta(minutes=10),
+    approval_notional=None,
+    approval_daily_notional=None,
+    approval_timeout=timedelta(minutes=5),
+    approval_by_another=True,
+    reductions_while_halted=False,
 )
 """For a paper account of 100,000 USDT."""
 
@@ -57,5 +75,9 @@ class RiskSettings(ServiceSettings):
     """How often the broker gateway is asked whether the books agree."""
     overdue_after: timedelta = timedelta(seconds=20)
     """Past the expiry of an approval whose order was never heard of: ask the broker gateway, and tell people."""
+    kill_file: Path | None = None
+    """Its presence halts everything, whatever else runs; the first line says why."""
+    release_window: timedelta = timedelta(hours=1)
+    """Within it the second person must follow the first to release a halt."""
     equity_every: timedelta = timedelta(seconds=5)
     """Least time between two stored points of the equity curve."""

@@ -1,5 +1,7 @@
 """The other services over the bus."""
 
+from datetime import datetime
+
 from algotrendy_common.bus import Bus
 from algotrendy_common.events.market import QuoteChanged
 from algotrendy_common.events.order import OrderUpdated
@@ -29,5 +31,6 @@ class BusPlatform:
     async def balances(self, account: str) -> Balances:
         return await self._bus.ask(broker_gateway.BALANCES, AccountAsked(account=account), _TIMEOUT_S)
 
-    async def orders(self, account: str) -> tuple[OrderUpdated, ...]:
-        return (await self._bus.ask(broker_gateway.ORDERS, OrdersAsked(account=account), _TIMEOUT_S)).orders
+    async def orders(self, account: str, before: datetime | None = None) -> tuple[OrderUpdated, ...]:
+        asked = OrdersAsked(account=account, before=before)
+        return (await self._bus.ask(broker_gateway.ORDERS, asked, _TIMEOUT_S)).orders

@@ -11,19 +11,13 @@ from decimal import Decimal
 from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
 from algotrendy_common.events.order import OrderFilled, OrderUpdated
 from algotrendy_common.events.risk import TradingState
-from algotrendy_core.limits import RecentOrder
+from algotrendy_common.money import ZERO
+from algotrendy_core.limits import RecentOrder, margined
 from algotrendy_core.positions import PositionKey
 
 from algotrendy_risk.domain.account_limits import AccountLimits
 from algotrendy_risk.domain.ledger import Holding, flat
 from algotrendy_risk.domain.reservations import Reservation, adopted
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    by: str
-    reason: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +30,22 @@ class Day:
     opening_fees: Decimal
     loss_breached: bool = False
     """The breach of the daily loss limit was told of already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """Notional let through without a person on one day (UTC), by strategy; ``""`` is everybody else."""
+
+    day: date
+    by_strategy: Mapping[str, Decimal]
+
+    def of(self, strategy: str | None, today: date) -> Decimal:
+        return self.by_strategy.get(strategy or "", ZERO) if self.day == today else ZERO
+
+    def plus(self, strategy: str | None, notional: Decimal, today: date) -> "Unattended":
+        before = self.by_strategy if self.day == today else {}
+        key = strategy or ""
+        return Unattended(today, {**before, key: before.get(key, ZERO) + notional})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +70,17 @@ class AccountBook:
     """Open ones, by order id."""
     recent: tuple[RecentOrder, ...] = ()
     """Let through lately, oldest first."""
+    unattended: Unattended | None = None
+    """None until the first order of an account's life was let through."""
     reconciled: bool = False
     reconciled_at: datetime | None = None
-    halt: Halt | None = None
     day: Day | None = None
     high_water: Decimal | None = None
+    flows: Decimal = ZERO
+    """Equity that came from outside since the account is kept: no profit."""
 
     def trading_state(self, confirmed_at: datetime | None, now: datetime) -> TradingState:
-        """Halted beats everything; books that nobody confirmed lately are being reconciled."""
-        if self.halt is not None:
-            return TradingState.HALTED
+        """But for halts; books that nobody confirmed lately are being reconciled."""
         if not self.reconciled or confirmed_at is None or self.limits is None:
             return TradingState.RECONCILING
         if now - confirmed_at > self.limits.max_account_age:
@@ -88,16 +99,29 @@ class AccountBook:
             rest[reservation.terms.order_id] = reservation
         return replace(self, reservations=rest)
 
-    def with_approval(self, reservation: Reservation, keep_recent: timedelta) -> "AccountBook":
+    def without(self, order_id: str) -> "AccountBook":
+        """As if the order were gone already."""
+        return replace(self, reservations={key: row for key, row in self.reservations.items() if key != order_id})
+
+    def with_approval(
+        self, reservation: Reservation, keep_recent: timedelta, unattended: Decimal = ZERO
+    ) -> "AccountBook":
+        """``unattended`` is the notional where no person agreed to it."""
         now = reservation.approved_at
         recent = tuple(order for order in self.recent if now - order.at < keep_recent)
-        return replace(self.with_reservation(reservation), recent=(*recent, RecentOrder(reservation.terms, now)))
+        newest = RecentOrder(reservation.terms, now, reservation.strategy)
+        before = self.unattended or Unattended(now.date(), {})
+        return replace(
+            self.with_reservation(reservation),
+            recent=(*recent, newest),
+            unattended=before.plus(reservation.strategy, unattended, now.date()),
+        )
 
     def with_update(
         self, update: OrderUpdated, known: Reservation | None, mark: Decimal | None, fee_ratio: Decimal
     ) -> tuple["AccountBook", Reservation]:
         """``known`` is the reservation as stored, open or not; None where there never was one."""
-        after = known.with_update(update) if known else adopted(update, mark, fee_ratio)
+        after = known.with_update(update) if known else adopted(update, mark, fee_ratio, self.limits)
         return (self, after) if after is known else (self.with_reservation(after), after)
 
     def with_fill(
@@ -105,15 +129,19 @@ class AccountBook:
     ) -> tuple["AccountBook", Reservation | None]:
         """The caller sees to it that a fill comes once (by venue, symbol and trade id)."""
         holding = self.holding(fill.venue, fill.symbol)
+        traded = holding.with_fill(fill, known is not None and margined(known.terms))
         cash = self.cash
         if cash is not None:
-            cash -= fill.side.sign * fill.price * fill.quantity
+            if traded.margined:
+                cash += traded.derived.realised_pnl - holding.derived.realised_pnl
+            else:
+                cash -= fill.side.sign * fill.price * fill.quantity
             if fill.fee_currency == self.quote:
                 cash -= fill.fee
         after = replace(
             self,
             cash=cash,
-            holdings={**self.holdings, (fill.venue, fill.symbol): holding.with_fill(fill)},
+            holdings={**self.holdings, (fill.venue, fill.symbol): traded},
             moved_at=now,
         )
         if known is None:

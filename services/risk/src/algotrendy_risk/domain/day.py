@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from algotrendy_common.money import ZERO, plain
 
-from algotrendy_risk.domain.book import AccountBook, Day, Halt
+from algotrendy_risk.domain.book import AccountBook, Day
 from algotrendy_risk.domain.market import MarketView
 from algotrendy_risk.domain.valuation import value
 
@@ -50,6 +50,7 @@ def anchor(book: AccountBook, market: MarketView, now: datetime, settle: timedel
             opening_fees=book.day.opening_fees + worth.fees - before.fees,
         ),
         high_water=None if book.high_water is None else book.high_water + shift,
+        flows=book.flows + shift,
     )
 
 
@@ -66,8 +67,8 @@ def turn(book: AccountBook, market: MarketView, now: datetime) -> AccountBook:
     return after
 
 
-def alarms(book: AccountBook, market: MarketView, now: datetime) -> tuple[AccountBook, tuple[Breach, ...]]:
-    """Limits that are alarms: the daily loss is told of once a day, a drawdown halts."""
+def alarms(book: AccountBook, market: MarketView, *, halted: bool) -> tuple[AccountBook, tuple[Breach, ...]]:
+    """Limits that are alarms: the daily loss is told of once a day, a drawdown while nothing has halted the account."""
     limits = book.limits
     if limits is None:
         return book, ()
@@ -80,17 +81,15 @@ def alarms(book: AccountBook, market: MarketView, now: datetime) -> tuple[Accoun
         breaches.append(
             Breach("max_daily_loss", "the day's loss has reached its limit", limits.max_daily_loss, -worth.day_pnl)
         )
-    if worth.drawdown is not None and worth.drawdown >= limits.max_drawdown and book.halt is None:
+    if worth.drawdown is not None and worth.drawdown >= limits.max_drawdown and not halted:
         reason = f"drawdown {plain(round(worth.drawdown, 4))} has reached its limit {plain(limits.max_drawdown)}"
-        after = replace(after, halt=Halt("risk", reason, now))
         breaches.append(Breach("max_drawdown", reason, limits.max_drawdown, worth.drawdown))
     return after, tuple(breaches)
 
 
 def resumed(book: AccountBook, market: MarketView) -> AccountBook:
-    """Released by a person. The drawdown starts anew, or the next look at it would halt again."""
-    equity = value(book, market).equity
-    limits = book.limits
-    drawdown = value(book, market).drawdown or ZERO
-    fresh = equity is not None and limits is not None and drawdown >= limits.max_drawdown
-    return replace(book, halt=None, high_water=equity if fresh else book.high_water)
+    """Released by people. A drawdown that has reached its limit starts anew, or the next look would halt again."""
+    worth = value(book, market)
+    if worth.equity is None or book.limits is None or (worth.drawdown or ZERO) < book.limits.max_drawdown:
+        return book
+    return replace(book, high_water=worth.equity)

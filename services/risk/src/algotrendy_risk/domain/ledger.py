@@ -8,6 +8,7 @@ holding at once.
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from algotrendy_common.enums import MarginMode
 from algotrendy_common.events.account import PositionChanged
 from algotrendy_common.events.order import OrderFilled
 from algotrendy_common.money import ZERO
@@ -25,12 +26,20 @@ class Observed:
     realised_pnl: Decimal
     """After fees."""
     fees: Decimal
+    leverage: Decimal | None = None
+    """None: not on margin, or the venue does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
     derived: Position
     observed: Observed
+    margined: bool = False
+    """Held on margin, or a perpetual: trading moves the cash by what is realised, not by what is traded."""
+
+    @property
+    def flat(self) -> bool:
+        return not self.derived.quantity and not self.observed.quantity
 
     @property
     def upper(self) -> Decimal:
@@ -44,8 +53,10 @@ class Holding:
     def agrees(self) -> bool:
         return self.derived.quantity == self.observed.quantity
 
-    def with_fill(self, fill: OrderFilled) -> "Holding":
-        return replace(self, derived=apply_fill(self.derived, Fill.of_event(fill)))
+    def with_fill(self, fill: OrderFilled, on_margin: bool) -> "Holding":
+        """``on_margin`` says how the order was to be paid for; it decides where nothing is held yet."""
+        margined = (on_margin or _perpetual(fill.symbol)) if self.flat else self.margined
+        return replace(self, derived=apply_fill(self.derived, Fill.of_event(fill)), margined=margined)
 
     def with_position(self, event: PositionChanged) -> "Holding":
         """The same object where the event is not newer than what is known."""
@@ -53,7 +64,10 @@ class Holding:
             return self
         return replace(
             self,
-            observed=Observed(event.revision, event.quantity, event.average_price, event.realised_pnl, event.fees),
+            observed=Observed(
+                event.revision, event.quantity, event.average_price, event.realised_pnl, event.fees, event.leverage
+            ),
+            margined=self.margined or event.margin_mode is not MarginMode.NONE,
         )
 
     def anchored(self) -> "Holding":
@@ -71,4 +85,8 @@ class Holding:
 
 def flat(venue: str, symbol: str, quote: str) -> Holding:
     base = symbol.split("-")[0]
-    return Holding(Position(venue, symbol, base, quote), Observed(0, ZERO, None, ZERO, ZERO))
+    return Holding(Position(venue, symbol, base, quote), Observed(0, ZERO, None, ZERO, ZERO), _perpetual(symbol))
+
+
+def _perpetual(symbol: str) -> bool:
+    return symbol.endswith("-PERP")

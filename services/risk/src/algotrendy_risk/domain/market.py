@@ -3,8 +3,9 @@
 Invariant: everything carries the time it reached us; nothing here is ever made up for something that is missing.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from algotrendy_common.enums import FeedState, Side
@@ -13,9 +14,21 @@ from algotrendy_common.rpc.ingest import InstrumentInfo
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.limits import Market, Violated
 
-from algotrendy_risk.domain.account_limits import AccountLimits
+from algotrendy_risk.domain.account_limits import LONGEST_DRIFT, AccountLimits
 
 _USABLE = frozenset({FeedState.LIVE, FeedState.QUIET})
+
+
+_BUCKET_S = 1.0
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A second of an instrument's middle prices."""
+
+    at: datetime
+    low: Decimal
+    high: Decimal
 
 
 @dataclass(slots=True)
@@ -27,12 +40,23 @@ class MarketView:
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     confirmed: dict[str, datetime] = field(default_factory=dict)
     """When the broker gateway last said that an account's books agree with the venue's."""
+    past: dict[tuple[str, str], deque[Bucket]] = field(default_factory=dict)
+    """Where the price was, second by second, as far back as a drift can be judged over."""
 
     def take_quote(self, quote: QuoteChanged) -> None:
         key = (quote.venue, quote.symbol)
         known = self.quotes.get(key)
         if known is None or quote.received_time >= known.received_time:
             self.quotes[key] = quote
+            self._remember(key, (quote.bid + quote.ask) / 2, quote.received_time)
+
+    def _remember(self, key: tuple[str, str], mark: Decimal, at: datetime) -> None:
+        buckets = self.past.setdefault(key, deque(maxlen=int(LONGEST_DRIFT.total_seconds() / _BUCKET_S)))
+        if buckets and (at - buckets[-1].at).total_seconds() < _BUCKET_S:
+            newest = buckets[-1]
+            newest.low, newest.high = min(newest.low, mark), max(newest.high, mark)
+        else:
+            buckets.append(Bucket(at, mark, mark))
 
     def take_feed(self, feed: FeedHealthChanged) -> None:
         known = self.feeds.get(feed.venue)
@@ -56,12 +80,19 @@ class MarketView:
         instrument = self.instruments.get((venue, symbol))
         return instrument.taker_fee if instrument else Decimal(0)
 
-    def seen_by(self, venue: str, symbol: str, side: Side, now: datetime) -> Market:
+    def seen_by(self, venue: str, symbol: str, side: Side, drift_window: timedelta, now: datetime) -> Market:
         """The price that an order would meet: the ask for a buy, the bid for a sell."""
         quote = self.quotes.get((venue, symbol))
         if quote is None:
             return Market(None, None)
-        return Market(quote.ask if side is Side.BUY else quote.bid, now - quote.received_time)
+        lowest = highest = None
+        for bucket in reversed(self.past.get((venue, symbol), ())):
+            if now - bucket.at > drift_window:
+                break
+            lowest = bucket.low if lowest is None else min(lowest, bucket.low)
+            highest = bucket.high if highest is None else max(highest, bucket.high)
+        reference = quote.ask if side is Side.BUY else quote.bid
+        return Market(reference, now - quote.received_time, lowest, highest)
 
     def feed_problem(self, venue: str, symbol: str, limits: AccountLimits, now: datetime) -> Violated | None:
         """Why prices of this symbol cannot be relied on now; None where they can."""

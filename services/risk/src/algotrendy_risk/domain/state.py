@@ -3,20 +3,24 @@
 from datetime import datetime
 from typing import Any
 
+from algotrendy_common.events.risk import TradingState
+
 from algotrendy_risk.domain.book import AccountBook
+from algotrendy_risk.domain.halts import Halt
 from algotrendy_risk.domain.market import MarketView
 from algotrendy_risk.domain.valuation import limit_uses, value
 
 
-def state_fields(book: AccountBook, market: MarketView, now: datetime) -> dict[str, Any]:
-    """The fields of ``RiskStateChanged``, but for its revision."""
+def state_fields(book: AccountBook, market: MarketView, halt: Halt | None, now: datetime) -> dict[str, Any]:
+    """The fields of ``RiskStateChanged``, but for its revision; ``halt`` is the one over the account. It beats all."""
+    state = book.trading_state(market.confirmed.get(book.account), now)
     worth = value(book, market)
     return {
         "account": book.account,
-        "trading_state": book.trading_state(market.confirmed.get(book.account), now),
-        "halted_by": book.halt.by if book.halt else None,
-        "halted_reason": book.halt.reason if book.halt else None,
-        "halted_since": book.halt.since if book.halt else None,
+        "trading_state": TradingState.HALTED if halt else state,
+        "halted_by": halt.by if halt else None,
+        "halted_reason": halt.reason if halt else None,
+        "halted_since": halt.since if halt else None,
         "quote_currency": book.quote,
         "equity": worth.equity,
         "cash": book.cash,
