@@ -110,11 +110,6 @@ def levels(found: list[Level]) -> list[list[str]]:
     return [[plain(price), plain(quantity)] for price, quantity in found]
 
 
-def book_side(held: dict[Decimal, Decimal], side: Side) -> list[list[str]]:
-    """Best first; a quantity of zero removes the level."""
-    return [[plain(price), plain(held[price])] for price in sorted(held, reverse=side is Side.BUY)]
-
-
 def kline(candle: TapeCandle) -> list[str]:
     return [
         str(candle.open_time_ms),

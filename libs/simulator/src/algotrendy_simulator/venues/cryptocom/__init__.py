@@ -1,0 +1,1 @@
+"""Crypto.com Exchange's v1 wire format: spot."""
