@@ -77,7 +77,7 @@ describe("stopping", () => {
     await page.mouse.up();
   }
 
-  it("needs the hold, works without the stream, says what was not done, and resumes only for an administrator with a reason", async () => {
+  it("needs the hold, works without the stream, says what was not done, and takes two people to resume", async () => {
     await withPage(DESKTOP, async (page, fixture) => {
       await hold(page, 300);
       assert.equal(fixture.session.state, "active");
@@ -90,13 +90,17 @@ describe("stopping", () => {
       await page.keyboard.press("Escape");
       await page.locator("html[data-link=live]").waitFor({ timeout: 20_000 });
       await visible(page.getByRole("button", { name: "Resume…" })).click();
-      const act = page.getByRole("button", { name: "Resume paper-1" });
+      const act = page.getByRole("button", { name: "Ask for the release" });
       assert.ok(await act.isDisabled());
       await page.getByLabel("Type paper-1 to go on").fill("paper-1");
       await page.getByLabel("Reason, kept with the act").fill("drill is over");
       await act.click();
+      await page.getByText("A second person has to confirm").waitFor();
+      assert.equal(fixture.session.state, "halted");
+      assert.equal(fixture.session.halts[0].release_asked_by, "ada");
+      const other = fixture.session.release({ scope: "account", account: "paper-1" }, "tom");
+      assert.ok(other.released);
       await visible(page.getByRole("button", { name: /^HALT/ })).waitFor();
-      assert.equal(fixture.session.state, "active");
     }, { allowed: PROVOKED });
   });
 
@@ -104,7 +108,7 @@ describe("stopping", () => {
     await withPage(DESKTOP, async (page, fixture) => {
       fixture.act("restdown");
       await hold(page, 1_000);
-      await page.getByRole("dialog").getByText("algotrendy down").waitFor();
+      await page.getByRole("dialog").getByText("algotrendy halt").waitFor();
       assert.equal(fixture.session.state, "active");
     }, { allowed: PROVOKED });
   });
@@ -159,6 +163,84 @@ describe("keys", () => {
       await page.getByRole("dialog").waitFor({ state: "detached" });
       await page.keyboard.press("?");
       await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    });
+  });
+});
+
+describe("risk", () => {
+  it("sends a bracket and a trailing stop as they were written", async () => {
+    await withPage(DESKTOP, async (page, fixture) => {
+      await page.goto(`${fixture.url}/terminal/`);
+      await page.locator("html[data-link=live]").waitFor();
+      const posts = [];
+      page.on("request", (request) => request.method() === "POST" && request.url().endsWith("/api/orders") && posts.push(request.postDataJSON()));
+      await page.getByLabel("Price, USDT").fill("6000");
+      await page.getByLabel("Quantity, BTC").fill("0.1");
+      await page.getByText("Exits and options").click();
+      await page.getByLabel("Stop-loss, USDT").fill("6100");
+      await page.getByRole("button", { name: "Review buy" }).click();
+      await page.getByText("Must be below the entry.").waitFor();
+      await page.getByLabel("Stop-loss, USDT").fill("5500");
+      await page.getByLabel("Take-profit, USDT").fill("7000");
+      await page.getByRole("button", { name: "Review buy" }).click();
+      await page.getByText("then guarded by a stop at 5,500 and take-profit at 7,000").waitFor();
+      await page.getByRole("button", { name: "Buy 0.1 BTC on paper" }).click();
+      await page.getByRole("radio", { name: "Sell" }).click();
+      await page.getByRole("radio", { name: "Stop…" }).click();
+      await page.getByLabel("Kind of stop").selectOption("trailing_stop");
+      await page.getByLabel("Distance, %").fill("1.5");
+      await page.getByLabel("Quantity, BTC").fill("0.05");
+      await page.getByRole("button", { name: "Review sell" }).click();
+      await page.getByRole("button", { name: "Sell 0.05 BTC on paper" }).click();
+      await page.waitForFunction(() => document.body.innerText.includes("handed in"));
+      assert.deepEqual(posts.map((post) => [post.type, post.protection, post.trailing_ratio]), [["limit", { stop_price: "5500", take_profit_price: "7000", trailing_ratio: null }, null], ["trailing_stop", null, "0.015"]]);
+    });
+  });
+
+  it("brings an order that waits for a person to the dashboard, and takes the word with a reason and the price seen", async () => {
+    await withPage(DESKTOP, async (page, fixture) => {
+      fixture.act("approval");
+      await page.getByText("Waits for approval: buy 4 BTC-USDT.").click();
+      await page.getByRole("button", { name: "Approve…" }).click();
+      const act = page.getByRole("button", { name: "Approve buy 4 BTC-USDT" });
+      assert.ok(await act.isDisabled());
+      await page.getByLabel("Reason, kept with the act").fill("as planned");
+      await act.click();
+      await page.getByText("No order waits for a person.").waitFor();
+      const [decided] = fixture.session.decided;
+      assert.equal(decided.approved, true);
+      assert.equal(decided.reason, "as planned");
+      assert.match(decided.reference_price, /^\d+(\.\d+)?$/);
+    });
+  });
+
+  it("says aloud when nothing guards a position", async () => {
+    await withPage(DESKTOP, async (page, fixture) => {
+      await page.getByText("stop at venue").first().waitFor();
+      fixture.act("naked");
+      await page.getByText(/No stop guards the position in BTC-USDT: its stop was cancelled/).waitFor();
+      await page.getByText("no stop").first().waitFor();
+    });
+  });
+
+  it("halts one strategy, and changes limits as a new version after a look at what changes", async () => {
+    await withPage(DESKTOP, async (page, fixture) => {
+      await page.goto(`${fixture.url}/risk/`);
+      await page.getByRole("button", { name: "Halt…" }).click();
+      await page.getByLabel("What").selectOption("strategy sma-cross-btc");
+      await page.getByLabel("Reason, kept with the act").fill("odd prices");
+      await page.getByRole("button", { name: "Halt strategy sma-cross-btc" }).click();
+      await page.getByText("ada: odd prices").waitFor();
+      assert.equal(fixture.session.state, "active");
+      await page.getByRole("button", { name: "Change…" }).click();
+      await page.getByLabel("Max orders").fill("30");
+      await page.getByRole("button", { name: "Review 1 change" }).click();
+      await page.getByText("Max orders: 60 → 30").waitFor();
+      await page.getByLabel("Type paper-1 to go on").fill("paper-1");
+      await page.getByLabel("Reason, kept with the act").fill("calmer");
+      await page.getByRole("button", { name: "Set version 2" }).click();
+      await page.getByText("version 2, by ada").waitFor();
+      assert.equal(fixture.session.limits[0].document.max_orders, 30);
     });
   });
 });

@@ -7,7 +7,7 @@ import { DESKTOP, PHONE } from "./browser.mjs";
 import { closeBrowser, openBrowser, visible, withPage } from "./with-page.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SECTIONS = ["/", "/terminal/", "/terminal/?dock=fills", "/orders/", "/orders/?view=fills", "/strategies/"];
+const SECTIONS = ["/", "/terminal/", "/terminal/?dock=fills", "/orders/", "/orders/?view=fills", "/strategies/", "/risk/"];
 
 before(openBrowser);
 after(closeBrowser);

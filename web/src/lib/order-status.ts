@@ -1,5 +1,5 @@
 /** What each state of an order means: its word, its shape, and whether it can still change. */
-import type { Order, OrderStatus } from "@/lib/api/types";
+import type { Order, OrderStatus, OrderType } from "@/lib/api/types";
 
 export type ShapeName = "ring" | "half" | "dot" | "cross" | "square" | "triangle" | "hatch";
 export type Tone = "muted" | "text" | "warning" | "critical";
@@ -52,3 +52,6 @@ export const sourceOf = (order: Pick<Order, "source" | "strategy" | "user">): st
 
 /** Only an order that the venue could still fill can be cancelled; an unknown outcome must be resolved first. */
 export const canCancel = (order: Pick<Order, "status">): boolean => isOpen(order) && order.status !== "outcome_unknown";
+
+/** An order's type as people say it. */
+export const typeWord = (type: OrderType): string => (type === "oco" ? "OCO" : type.replaceAll("_", " "));

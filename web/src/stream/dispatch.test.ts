@@ -7,7 +7,7 @@ import { Quotes } from "./quotes";
 import { tradeLock } from "./lock";
 
 const NOW = "2026-01-02T03:04:05Z";
-const order = (change: Partial<Order> = {}): Order => ({ order_id: "o1", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "market", time_in_force: "gtc", quantity: "0.1", limit_price: null, reduce_only: false, status: "proposed", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: null, source: "trader", strategy: null, reason: null, created_at: NOW, updated_at: NOW, signal_time: null, ...change });
+const order = (change: Partial<Order> = {}): Order => ({ order_id: "o1", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "market", time_in_force: "gtc", quantity: "0.1", limit_price: null, reduce_only: false, trigger_price: null, trailing_ratio: null, good_until: null, protection: null, replaces: null, margin_mode: "none", leverage: null, parent: null, held_by: null, status: "proposed", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: null, source: "trader", strategy: null, reason: null, created_at: NOW, updated_at: NOW, signal_time: null, ...change });
 const quote = { venue: "binance", symbol: "BTC-USDT", bid: "1", bid_quantity: "1", ask: "2", ask_quantity: "1", last: "1.5", event_time: NOW, received_time: NOW };
 
 function setUp() {
@@ -55,7 +55,7 @@ describe("bad messages", () => {
     ["bar", { venue: "binance", symbol: "BTC-USDT", timeframe: "1m", time: NOW, open: "1", high: "Infinity", low: "1", close: "1", volume: "1", closed: true }],
     ["overview", { equity: "NaN" }],
     ["overview", { limits: 5 }],
-    ["position", { account: "paper-1", symbol: "BTC-USDT", quantity: "1", protected: "perhaps" }],
+    ["position", { account: "paper-1", symbol: "BTC-USDT", quantity: "1", guard: { state: "protected", quantity: "many" } }],
     ["snapshot", { quotes: [] }],
   ])("%s %j is dropped, counted, and life goes on", (kind, data) => {
     const { tell, quotes, orders } = setUp();
@@ -113,5 +113,25 @@ describe("overview", () => {
     expect(overview).toMatchObject({ cash: "100", equity: "160" });
     expect(overview?.equity_curve.at(-1)?.equity).toBe("160");
     expect(overview?.equity_curve.length).toBeLessThanOrEqual(16);
+  });
+});
+
+describe("halts and approvals", () => {
+  const halt = (change: object = {}) => ({ level: "strategy", key: "sma", engaged: true, by: "tom", reason: "odd", flatten: false, since: NOW, release_asked_by: null, ...change });
+  const approval = { order_id: "o9", account: "paper-1", symbol: "BTC-USDT", side: "buy", quantity: "1", notional: "100", reference_price: "100", asked_at: NOW, expires_at: NOW };
+  it("keeps a halt until it is released, and the word of the first who wants that", () => {
+    const { client, tell } = setUp();
+    tell("halt", halt());
+    tell("halt", halt({ release_asked_by: "ada" }));
+    expect(client.getQueryData(["halts"])).toMatchObject([{ key: "sma", release_asked_by: "ada" }]);
+    tell("halt", halt({ engaged: false }));
+    expect(client.getQueryData(["halts"])).toEqual([]);
+  });
+  it("lists an approval until it is decided", () => {
+    const { client, tell } = setUp();
+    tell("approval", approval);
+    expect(client.getQueryData(["approvals"])).toHaveLength(1);
+    tell("approval_ended", { order_id: "o9" });
+    expect(client.getQueryData(["approvals"])).toEqual([]);
   });
 });

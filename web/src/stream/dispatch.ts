@@ -5,7 +5,7 @@
  */
 import type { QueryClient } from "@tanstack/react-query";
 import { KEEP } from "@/lib/api/queries";
-import type { Alert, Balance, Bar, Feed, Fill, Order, Overview, Position, Quote, Signal, Strategy, Trade } from "@/lib/api/types";
+import type { Alert, Approval, Balance, Bar, Feed, Fill, Halt, Order, Overview, Position, Quote, Signal, Strategy, Trade } from "@/lib/api/types";
 import { parseTime } from "@/lib/format/time";
 import { type Arrivals, useLink } from "./link";
 import { laterOrEqual, mergeOverview, upsert } from "./merge";
@@ -18,6 +18,7 @@ export interface Sinks {
   arrivals: Arrivals;
 }
 
+const haltKey = (halt: Halt) => `${halt.level} ${halt.key}`;
 const marketKey = (item: { venue: string; symbol: string }) => `${item.venue} ${item.symbol}`;
 
 export function createDispatch({ client, quotes, arrivals }: Sinks): (message: Envelope) => void {
@@ -75,6 +76,8 @@ export function createDispatch({ client, quotes, arrivals }: Sinks): (message: E
       client.setQueryData(["positions", of], part<Position>("position", data.positions));
       client.setQueryData(["balances", of], part<Balance>("balance", data.balances));
       client.setQueryData(["strategies"], part<Strategy>("strategy", data.strategies));
+      client.setQueryData(["halts"], part<Halt>("halt", data.halts));
+      client.setQueryData(["approvals"], part<Approval>("approval", data.approvals));
       const overview = read<Overview>("overview", data.overview);
       if (!overview) drop();
       else {
@@ -126,6 +129,18 @@ export function createDispatch({ client, quotes, arrivals }: Sinks): (message: E
       accept<Feed>("feed", data, (feed) => {
         arrivals.mark("feeds");
         client.setQueryData<Overview>(["overview", account()], (before) => before && { ...before, feeds: upsert(before.feeds, feed, (f) => f.venue, newer.always) });
+      }),
+    halt: (data) =>
+      accept<Halt>("halt", data, (halt) => {
+        client.setQueryData<Halt[]>(["halts"], (list) => upsert(list, halt, haltKey, newer.always).filter((each) => each.engaged));
+      }),
+    approval: (data) =>
+      accept<Approval>("approval", data, (approval) => {
+        client.setQueryData<Approval[]>(["approvals"], (list) => upsert(list, approval, (a) => a.order_id, newer.always));
+      }),
+    approval_ended: (data) =>
+      accept<{ order_id: string }>("approval_ended", data, ({ order_id }) => {
+        client.setQueryData<Approval[]>(["approvals"], (list) => list?.filter((approval) => approval.order_id !== order_id));
       }),
     alert: (data) => accept<Alert>("alert", data, (alert) => client.setQueryData<Alert[]>(["alerts"], (list) => upsert(list, alert, (a) => a.alert_id, newer.always, KEEP.alerts))),
   };

@@ -46,6 +46,8 @@ const maybe =
   (value) =>
     value == null || check(value);
 
+const isGuard: Check = (value) => isFields(value) && text(value.state) && amount(value.quantity) && maybe(amount)(value.stop_price) && maybe(amount)(value.take_profit_price);
+
 const side = oneOf("buy", "sell");
 const tradingState = oneOf("active", "halted", "reconciling");
 
@@ -55,16 +57,19 @@ const RULES: Readonly<Record<string, Rules>> = {
   bar: { venue: text, symbol: text, timeframe: text, time, open: amount, high: amount, low: amount, close: amount, volume: amount, closed: flag },
   order: { order_id: text, account: text, symbol: text, side, quantity: amount, filled_quantity: amount, limit_price: maybe(amount), average_price: maybe(amount), fee: maybe(amount), status: text, created_at: time, updated_at: time },
   fill: { trade_id: text, order_id: text, account: text, symbol: text, side, price: amount, quantity: amount, fee: maybe(amount), event_time: time, received_time: time },
-  position: { account: text, symbol: text, quantity: amount, average_price: maybe(amount), mark_price: maybe(amount), unrealised_pnl: maybe(amount), realised_pnl: maybe(amount), protected: oneOf("venue", "emulated", "none") },
+  position: { account: text, symbol: text, quantity: amount, average_price: maybe(amount), mark_price: maybe(amount), unrealised_pnl: maybe(amount), realised_pnl: maybe(amount), guard: maybe(isGuard) },
   balance: { asset: text, total: amount, available: amount, reserved: amount },
   strategy: { strategy: text, symbol: text, status: oneOf("running", "paused", "stopped", "failed"), position_quantity: maybe(amount), realised_pnl: maybe(amount) },
   signal: { strategy: text, symbol: text, event_time: time, target: amount, price: maybe(amount) },
   overview: { equity: maybe(amount), cash: maybe(amount), day_pnl: maybe(amount), day_pnl_ratio: maybe(amount), day_realised: maybe(amount), day_unrealised: maybe(amount), day_fees: maybe(amount), exposure_gross: maybe(amount), drawdown_ratio: maybe(amount), trading_state: maybe(tradingState), as_of: maybe(time), limits: maybe(list), equity_curve: maybe(list), feeds: maybe(list), services: maybe(list) },
+  halt: { level: oneOf("strategy", "account", "global"), key: text, engaged: flag, by: text, reason: text, since: time },
+  approval: { order_id: text, account: text, symbol: text, side, quantity: amount, notional: amount, reference_price: amount, asked_at: time, expires_at: time },
+  approval_ended: { order_id: text },
   feed: { venue: text, state: oneOf("connecting", "live", "quiet", "stale", "down"), last_message_at: maybe(time), stale_symbols: list },
   alert: { alert_id: text, severity: text, message: text, time },
   hello: { account: text, server_time: time },
   heartbeat: { server_time: time },
-  snapshot: { quotes: list, orders: list, positions: list, balances: list, strategies: list, overview: isFields, feeds: list },
+  snapshot: { quotes: list, orders: list, positions: list, balances: list, strategies: list, overview: isFields, feeds: list, halts: maybe(list), approvals: maybe(list) },
 };
 
 /** The fields as `T` when every rule of that kind holds, else null. */

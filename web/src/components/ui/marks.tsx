@@ -1,5 +1,5 @@
 /** Small marks that always pair a word with a shape: mode, side, order state, strategy state, protection, limits. */
-import type { Limit, Mode, Position, Side, Strategy } from "@/lib/api/types";
+import type { Guard, Limit, Mode, Side, Strategy } from "@/lib/api/types";
 import { parse, signOf } from "@/lib/decimal";
 import { formatNumber } from "@/lib/format/number";
 import { meaningOf, type Tone } from "@/lib/order-status";
@@ -65,18 +65,34 @@ export function StrategyState({ strategy }: { strategy: Pick<Strategy, "status" 
   );
 }
 
-const PROTECTION = {
-  venue: { word: "stop at venue", shape: "check", tone: "text-muted", explain: "A stop order rests at the venue: it holds even if this platform stops." },
-  emulated: { word: "watched", shape: "half", tone: "text-muted", explain: "This platform watches the stop; it does not hold while the platform is down." },
-  none: { word: "no stop", shape: "triangle", tone: "text-warning", explain: "Nothing limits the loss of this position but the risk limits of the account." },
-} as const;
+interface GuardLook {
+  word: string;
+  shape: ShapeName;
+  tone: string;
+  explain: string;
+}
 
-export function Protection({ level }: { level: Position["protected"] }) {
-  const mark = PROTECTION[level];
+const GUARDS: Readonly<Record<Guard["state"], GuardLook>> = {
+  protected: { word: "stop at venue", shape: "check", tone: "text-muted", explain: "A stop order rests at the venue: it holds even if this platform stops." },
+  partial: { word: "partly guarded", shape: "half", tone: "text-warning", explain: "The stop does not cover the whole position yet; the rest is being placed." },
+  naked: { word: "no stop", shape: "triangle", tone: "text-critical", explain: "Nothing guards this position; a stop is being placed, or it will be closed." },
+  dust: { word: "dust", shape: "ring", tone: "text-faint", explain: "Less than the venue would take in an order: it can be neither guarded nor sold." },
+  not_required: { word: "none required", shape: "ring", tone: "text-muted", explain: "The account's policy asks for no stop." },
+  flat: { word: "flat", shape: "ring", tone: "text-faint", explain: "There is no position." },
+};
+const WATCHED: GuardLook = { word: "watched", shape: "half", tone: "text-muted", explain: "This platform watches the stop; it does not hold while the platform is down." };
+const UNKNOWN_GUARD: GuardLook = { word: "not known", shape: "triangle", tone: "text-warning", explain: "The broker gateway has not said how this position is guarded." };
+
+/** How a position is guarded, as a word, a shape and (for whoever can look at it) the prices. */
+export const guardLook = (guard: Guard | null): GuardLook => (guard === null ? UNKNOWN_GUARD : guard.state === "protected" && guard.held_by === "gateway" ? WATCHED : GUARDS[guard.state]);
+
+export function Protection({ guard }: { guard: Guard | null }) {
+  const look = guardLook(guard);
+  const prices = [guard?.stop_price && `stop ${formatNumber(guard.stop_price)}`, guard?.take_profit_price && `take-profit ${formatNumber(guard.take_profit_price)}`, guard?.trailing_ratio && `trailing ${formatNumber(scaled(guard.trailing_ratio))} %`].filter(Boolean);
   return (
-    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap ${mark.tone}`} title={mark.explain}>
-      <Shape name={mark.shape} />
-      {mark.word}
+    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap ${look.tone}`} title={[look.explain, prices.join(", "), guard?.detail].filter(Boolean).join("\n")}>
+      <Shape name={look.shape} />
+      {look.word}
     </span>
   );
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Balance, Instrument, Order, Quote } from "@/lib/api/types";
 import { orderFilter } from "./filter";
 import { orderRows } from "./store";
-import { type Draft, estimate, problemsOf, quantityFor } from "./ticket";
+import { type Draft, EMPTY_DRAFT, estimate, problemsOf, quantityFor, toOrder } from "./ticket";
 
 const instrument: Instrument = { venue: "binance", symbol: "BTC-USDT", base: "BTC", quote: "USDT", price_step: "0.01", quantity_step: "0.00001", min_quantity: "0.00001", min_notional: "10", maker_fee: "0.0008", taker_fee: "0.001" };
 const quote: Quote = { venue: "binance", symbol: "BTC-USDT", bid: "6700", bid_quantity: "1", ask: "6701", ask_quantity: "0.5", last: "6700.5", event_time: "", received_time: "" };
@@ -10,7 +10,7 @@ const balances: Balance[] = [
   { account: "paper-1", asset: "USDT", total: "1000", available: "1000", reserved: "0" },
   { account: "paper-1", asset: "BTC", total: "0.25", available: "0.25", reserved: "0" },
 ];
-const draft = (change: Partial<Draft> = {}): Draft => ({ side: "buy", type: "limit", quantity: "0.1", price: "6700", ...change });
+const draft = (change: Partial<Draft> = {}): Draft => ({ ...EMPTY_DRAFT, quantity: "0.1", price: "6700", ...change });
 
 describe("ticket", () => {
   it("costs exactly what quantity, price and fee say", () => {
@@ -39,8 +39,27 @@ describe("ticket", () => {
     [{ quantity: "0.00100" }, "quantity"],
     [{ price: "6700.001" }, "limit_price"],
     [{ price: "" }, "limit_price"],
-  ] as const)("refuses %j", (change, field) => expect(problemsOf(draft(change), instrument, quote)).toHaveProperty(field));
+    [{ type: "stop" }, "trigger_price"],
+    [{ type: "stop_limit", trigger: "6600.001" }, "trigger_price"],
+    [{ type: "take_profit_limit", trigger: "7000", price: "" }, "limit_price"],
+    [{ type: "oco", trigger: "" }, "trigger_price"],
+    [{ type: "trailing_stop", trail: "100" }, "trailing_ratio"],
+    [{ type: "trailing_stop", trail: "" }, "trailing_ratio"],
+    [{ timeInForce: "gtd" }, "good_until"],
+    [{ stopLoss: "6800" }, "stop_price"],
+    [{ takeProfit: "6600" }, "take_profit_price"],
+    [{ side: "sell", stopLoss: "6600" }, "stop_price"],
+  ] as const)("refuses %j", (change: Partial<Draft>, field) => expect(problemsOf(draft(change), instrument, quote)).toHaveProperty(field));
   it("accepts what people type", () => expect(problemsOf(draft({ price: "6,700.50", quantity: " 0.1 " }), instrument, quote)).toEqual({}));
+  it.each([
+    [{ type: "stop", trigger: "6,600" }, { type: "stop", limit_price: null, trigger_price: "6600", time_in_force: "gtc" }],
+    [{ type: "trailing_stop", trail: "1.5" }, { trailing_ratio: "0.015", trigger_price: null }],
+    [{ type: "oco", side: "sell", price: "7000", trigger: "6500" }, { limit_price: "7000", trigger_price: "6500" }],
+    [{ timeInForce: "post_only", stopLoss: "6000", takeProfit: "7000" }, { time_in_force: "post_only", protection: { stop_price: "6000", take_profit_price: "7000", trailing_ratio: null } }],
+    [{ reduceOnly: true, stopLoss: "6000" }, { reduce_only: true, protection: null }],
+    [{ type: "market", timeInForce: "fok" }, { time_in_force: "gtc", limit_price: null }],
+  ] as const)("writes %j as the gateway wants it", (change: Partial<Draft>, expected) => expect(toOrder(draft(change), "b", "paper-1", "BTC-USDT")).toMatchObject(expected));
+  it("writes the end of an order as an instant", () => expect(toOrder(draft({ timeInForce: "gtd", until: "2030-01-02T03:04" }), "b", "paper-1", "BTC-USDT").good_until).toBe(new Date("2030-01-02T03:04").toISOString()));
   it("never offers more than is there", () => {
     expect(quantityFor(100, draft({ side: "sell" }), instrument, quote, balances)).toBe("0.25000");
     const most = quantityFor(100, draft(), instrument, quote, balances) ?? "";
@@ -50,8 +69,8 @@ describe("ticket", () => {
   });
 });
 
-const order = (change: Partial<Order>): Order => ({ order_id: "a", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "limit", time_in_force: "gtc", quantity: "1", limit_price: "5", reduce_only: false, status: "open", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: "uma", source: "trader", strategy: null, reason: null, created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", signal_time: null, ...change });
-const sent = { order: { order_id: "b", account: "paper-1", symbol: "BTC-USDT", side: "buy" as const, type: "market" as const, quantity: "1", time_in_force: "gtc" as const, reduce_only: false }, at: "2026-01-01T00:00:01Z", venue: "binance" };
+const order = (change: Partial<Order>): Order => ({ order_id: "a", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "limit", time_in_force: "gtc", quantity: "1", limit_price: "5", reduce_only: false, trigger_price: null, trailing_ratio: null, good_until: null, protection: null, replaces: null, margin_mode: "none", leverage: null, parent: null, held_by: null, status: "open", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: "uma", source: "trader", strategy: null, reason: null, created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", signal_time: null, ...change });
+const sent = { order: { order_id: "b", account: "paper-1", symbol: "BTC-USDT", side: "buy" as const, type: "market" as const, quantity: "1", time_in_force: "gtc" as const, reduce_only: false, margin_mode: "none" as const }, at: "2026-01-01T00:00:01Z", venue: "binance" };
 
 describe("rows", () => {
   it("show what is being sent, until the server speaks of it", () => {

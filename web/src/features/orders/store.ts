@@ -30,6 +30,11 @@ export const noteCancel = (orderId: string): void => useAsked.setState((state) =
 
 export type OrderRow = Omit<Order, "status"> & { status: OrderStatus | "sending"; cancelAsked: boolean };
 
+const shown = (value: string | number | null | undefined): string | null => (value === null || value === undefined ? null : String(value));
+
+const exitsOf = ({ protection }: NewOrder): Order["protection"] =>
+  protection ? { stop_price: shown(protection.stop_price), take_profit_price: shown(protection.take_profit_price), trailing_ratio: shown(protection.trailing_ratio) } : null;
+
 function sendingRow({ order, at, venue }: Sent): OrderRow {
   return {
     order_id: order.order_id,
@@ -44,6 +49,15 @@ function sendingRow({ order, at, venue }: Sent): OrderRow {
     quantity: order.quantity,
     limit_price: order.limit_price ?? null,
     reduce_only: order.reduce_only,
+    trigger_price: order.trigger_price ?? null,
+    trailing_ratio: shown(order.trailing_ratio),
+    good_until: order.good_until ?? null,
+    protection: exitsOf(order),
+    replaces: order.replaces ?? null,
+    margin_mode: order.margin_mode,
+    leverage: shown(order.leverage),
+    parent: null,
+    held_by: null,
     status: "sending",
     filled_quantity: "0",
     average_price: null,

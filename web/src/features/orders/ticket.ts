@@ -2,15 +2,41 @@
  * The arithmetic of the ticket: what an order would cost, and what is wrong with it. Pure, exact, in decimals.
  * Invariant: an order that breaks the instrument's own rules is never offered for sending.
  */
-import type { Balance, Instrument, Quote, Side } from "@/lib/api/types";
+import type { Balance, Instrument, NewOrder, OrderType, Quote, Side, TimeInForce } from "@/lib/api/types";
 import { add, compare, type Decimal, divide, floorTo, isMultipleOf, multiply, parse, signOf, subtract, toText } from "@/lib/decimal";
 
 export interface Draft {
   side: Side;
-  type: "market" | "limit";
+  type: OrderType;
   quantity: string;
   price: string;
+  trigger: string;
+  /** Distance of a trailing stop, in percent. */
+  trail: string;
+  timeInForce: TimeInForce;
+  /** Local date and time at which a GTD order ends, as the input writes it. */
+  until: string;
+  reduceOnly: boolean;
+  /** Exits that are placed as the order fills; empty for none. */
+  stopLoss: string;
+  takeProfit: string;
 }
+
+export const EMPTY_DRAFT: Draft = { side: "buy", type: "limit", quantity: "", price: "", trigger: "", trail: "", timeInForce: "gtc", until: "", reduceOnly: false, stopLoss: "", takeProfit: "" };
+
+const PRICED: ReadonlySet<OrderType> = new Set(["limit", "stop_limit", "take_profit_limit", "oco"]);
+const TRIGGERED: ReadonlySet<OrderType> = new Set(["stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop", "oco"]);
+
+/** It has a limit price. */
+export const isPriced = (type: OrderType): boolean => PRICED.has(type);
+/** It waits for a price before it trades. */
+export const isTriggered = (type: OrderType): boolean => TRIGGERED.has(type);
+/** It needs a trigger price; a trailing stop makes its own. */
+export const needsTrigger = (type: OrderType): boolean => isTriggered(type) && type !== "trailing_stop";
+/** How long it may work is a question only for what rests in the book. */
+export const hasDuration = (type: OrderType): boolean => type === "limit";
+/** Exits go with an entry that is neither an exit itself nor waiting for a price. */
+export const mayHaveExits = (draft: Pick<Draft, "type" | "reduceOnly">): boolean => !isTriggered(draft.type) && !draft.reduceOnly;
 
 export interface Estimate {
   /** Price the estimate uses: the limit, or the best opposite price. */
@@ -26,7 +52,7 @@ export interface Estimate {
   beyondBest: boolean;
 }
 
-export type Problems = Partial<Record<"quantity" | "limit_price", string>>;
+export type Problems = Partial<Record<"quantity" | "limit_price" | "trigger_price" | "trailing_ratio" | "good_until" | "stop_price" | "take_profit_price", string>>;
 
 /** Accepts what people type: spaces and commas as thousands marks. */
 export const typedNumber = (text: string): string => text.replace(/[\s,_]/g, "");
@@ -39,11 +65,22 @@ export function problemsOf(draft: Draft, instrument: Instrument, quote: Quote | 
   if (!quantity || signOf(quantity) <= 0) problems.quantity = "A quantity above zero.";
   else if (step && !isMultipleOf(quantity, step)) problems.quantity = `A multiple of ${instrument.quantity_step}.`;
   else if (least && compare(quantity, least) < 0) problems.quantity = `At least ${instrument.min_quantity}.`;
-  const limit = parse(typedNumber(draft.price));
-  const tick = parse(instrument.price_step);
-  if (draft.type === "limit") {
-    if (!limit || signOf(limit) <= 0) problems.limit_price = "A price above zero.";
-    else if (tick && !isMultipleOf(limit, tick)) problems.limit_price = `A multiple of ${instrument.price_step}.`;
+  const priceProblem = (text: string): string | undefined => {
+    const value = parse(typedNumber(text));
+    const tick = parse(instrument.price_step);
+    if (!value || signOf(value) <= 0) return "A price above zero.";
+    return tick && !isMultipleOf(value, tick) ? `A multiple of ${instrument.price_step}.` : undefined;
+  };
+  const note = (field: keyof Problems, problem: string | undefined) => {
+    if (problem) problems[field] = problem;
+  };
+  if (isPriced(draft.type)) note("limit_price", priceProblem(draft.price));
+  if (needsTrigger(draft.type)) note("trigger_price", priceProblem(draft.trigger));
+  if (draft.type === "trailing_stop") note("trailing_ratio", trailProblem(draft.trail));
+  if (hasDuration(draft.type) && draft.timeInForce === "gtd" && !draft.until) problems.good_until = "A date and time.";
+  if (mayHaveExits(draft)) {
+    note("stop_price", draft.stopLoss && (priceProblem(draft.stopLoss) ?? sideProblem(draft, draft.stopLoss, false, quote)));
+    note("take_profit_price", draft.takeProfit && (priceProblem(draft.takeProfit) ?? sideProblem(draft, draft.takeProfit, true, quote)));
   }
   const price = priceOf(draft, quote);
   const floor = parse(instrument.min_notional);
@@ -53,14 +90,56 @@ export function problemsOf(draft: Draft, instrument: Instrument, quote: Quote | 
   return problems;
 }
 
+function trailProblem(text: string): string | undefined {
+  const percent = parse(typedNumber(text));
+  return percent && signOf(percent) > 0 && compare(percent, { digits: 100n, scale: 0 }) < 0 ? undefined : "Between 0 and 100 %.";
+}
+
+/** An exit beyond the entry's own price would trade at once. */
+function sideProblem(draft: Draft, text: string, gains: boolean, quote: Quote | undefined): string | undefined {
+  const [exit, entry] = [parse(typedNumber(text)), priceOf(draft, quote)];
+  if (!exit || !entry) return undefined;
+  const above = compare(exit, entry) > 0;
+  if (above === (gains === (draft.side === "buy"))) return undefined;
+  return `Must be ${above ? "below" : "above"} the entry.`;
+}
+
+/** What goes to the gateway. Call it only where `problemsOf` finds nothing. */
+export function toOrder(draft: Draft, orderId: string, account: string, symbol: string): NewOrder {
+  const exits = mayHaveExits(draft) && (draft.stopLoss || draft.takeProfit);
+  return {
+    order_id: orderId,
+    account,
+    symbol,
+    side: draft.side,
+    type: draft.type,
+    quantity: typedNumber(draft.quantity),
+    limit_price: isPriced(draft.type) ? typedNumber(draft.price) : null,
+    trigger_price: needsTrigger(draft.type) ? typedNumber(draft.trigger) : null,
+    trailing_ratio: draft.type === "trailing_stop" ? ratioOf(draft.trail) : null,
+    time_in_force: hasDuration(draft.type) ? draft.timeInForce : "gtc",
+    good_until: hasDuration(draft.type) && draft.timeInForce === "gtd" ? new Date(draft.until).toISOString() : null,
+    reduce_only: draft.reduceOnly,
+    protection: exits ? { stop_price: typedNumber(draft.stopLoss) || null, take_profit_price: typedNumber(draft.takeProfit) || null, trailing_ratio: null } : null,
+    margin_mode: "none",
+  };
+}
+
+/** Percent as typed to the fraction that travels, exactly. */
+function ratioOf(percent: string): string | null {
+  const value = parse(typedNumber(percent));
+  return value && toText({ digits: value.digits, scale: value.scale + 2 });
+}
+
 function priceOf(draft: Draft, quote: Quote | undefined): Decimal | null {
-  if (draft.type === "limit") return parse(typedNumber(draft.price));
+  if (isPriced(draft.type)) return parse(typedNumber(draft.price));
+  if (needsTrigger(draft.type)) return parse(typedNumber(draft.trigger));
   return parse(draft.side === "buy" ? quote?.ask : quote?.bid);
 }
 
 /** A limit order that crosses the best opposite price takes; otherwise it rests and makes. */
 function crosses(draft: Draft, price: Decimal | null, quote: Quote | undefined): boolean {
-  if (draft.type === "market") return true;
+  if (draft.type !== "limit") return true;
   const best = parse(draft.side === "buy" ? quote?.ask : quote?.bid);
   if (!price || !best) return true;
   return draft.side === "buy" ? compare(price, best) >= 0 : compare(price, best) <= 0;

@@ -1,5 +1,5 @@
 /** What needs a person, worst first. Pure. */
-import type { Alert, Order, Overview, Strategy } from "@/lib/api/types";
+import type { Alert, Approval, Halt, Order, Overview, Position, Strategy } from "@/lib/api/types";
 import type { Link } from "@/lib/look";
 
 export interface Need {
@@ -15,12 +15,15 @@ export interface Situation {
   orders: readonly Order[];
   strategies: readonly Strategy[];
   alerts: readonly Alert[];
+  approvals: readonly Approval[];
+  halts: readonly Halt[];
+  positions: readonly Position[];
 }
 
 const NEAR = 0.8;
 export const isWell = (state: string): boolean => state === "ready";
 
-export function needsOf({ link, overview, orders, strategies, alerts }: Situation): Need[] {
+export function needsOf({ link, overview, orders, strategies, alerts, approvals, halts, positions }: Situation): Need[] {
   const needs: Need[] = [];
   const add = (severity: Need["severity"], id: string, text: string, path = "/") => needs.push({ severity, id, text, path });
 
@@ -32,7 +35,14 @@ export function needsOf({ link, overview, orders, strategies, alerts }: Situatio
     const path = `/orders/?order=${order.order_id}`;
     if (order.status === "outcome_unknown") add("critical", order.order_id, `Outcome unknown: ${what}. The venue is being asked; nothing is sent again.`, path);
     if (order.status === "lost") add("critical", order.order_id, `The venue does not know an order we sent: ${what}.`, path);
-    if (order.status === "needs_approval") add("warning", order.order_id, `Waits for approval: ${what}.`, path);
+  }
+  for (const waiting of approvals) add("warning", waiting.order_id, `Waits for approval: ${waiting.side} ${waiting.quantity} ${waiting.symbol}.`, "/risk/");
+  for (const halt of halts) {
+    if (halt.level === "strategy") add("warning", `halt ${halt.key}`, `Strategy ${halt.key} is halted by ${halt.by}: ${halt.reason}`, "/risk/");
+    if (halt.release_asked_by) add("warning", `release ${halt.level} ${halt.key}`, `${halt.release_asked_by} wants the halt of ${halt.level === "global" ? "all trading" : halt.key} released; a second person must confirm.`, "/risk/");
+  }
+  for (const position of positions) {
+    if (position.guard?.state === "naked") add("critical", `naked ${position.venue} ${position.symbol}`, `No stop guards the position in ${position.symbol}${position.guard.detail ? `: ${position.guard.detail}` : "."}`);
   }
   for (const feed of overview?.feeds ?? []) {
     if (feed.state === "down") add("critical", `feed ${feed.venue}`, `No market data from ${feed.venue}.`);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Fill, Order, Overview, Signal } from "@/lib/api/types";
+import type { Approval, Fill, Halt, Order, Overview, Position, Signal } from "@/lib/api/types";
 import { needsOf, type Situation } from "./needs";
 import { happenings } from "./timeline";
 
 const overview = { trading_state: "active", halted_by: null, halted_reason: null, feeds: [{ venue: "binance", state: "live", stale_symbols: [] }], services: [{ service: "risk", state: "ready", detail: "", time: null }], limits: [{ name: "day_loss", used: "1", limit: "10", unit: "USDT", ratio: "0.1" }] } as unknown as Overview;
-const calm: Situation = { link: "live", overview, orders: [], strategies: [], alerts: [] };
+const calm: Situation = { link: "live", overview, orders: [], strategies: [], alerts: [], approvals: [], halts: [], positions: [] };
 const texts = (change: Partial<Situation>) => needsOf({ ...calm, ...change }).map((need) => `${need.severity} ${need.text}`);
 
 describe("needs", () => {
@@ -20,6 +20,14 @@ describe("needs", () => {
     expect(found).toContain("warning day loss is at 90 % of its limit.");
     expect(found).toContain("warning Market data from binance is stale: LTC-USDT");
     expect(found.findIndex((text) => text.startsWith("warning"))).toBe(3);
+  });
+  it("name what waits for a person, what is halted, and what nothing guards", () => {
+    const found = texts({
+      approvals: [{ order_id: "o", side: "buy", quantity: "2", symbol: "BTC-USDT" } as Approval],
+      halts: [{ level: "strategy", key: "sma", by: "tom", reason: "odd", release_asked_by: "ada" } as Halt, { level: "global", key: "*", by: "tom", reason: "r", release_asked_by: null } as Halt],
+      positions: [{ venue: "binance", symbol: "BTC-USDT", guard: { state: "naked", detail: "" } } as Position, { venue: "binance", symbol: "LTC-USDT", guard: { state: "protected" } } as Position],
+    });
+    expect(found).toEqual(["critical No stop guards the position in BTC-USDT.", "warning Waits for approval: buy 2 BTC-USDT.", "warning Strategy sma is halted by tom: odd", "warning ada wants the halt of sma released; a second person must confirm."]);
   });
   it("take a service that is not well as a need", () => expect(texts({ overview: { ...overview, services: [{ service: "risk", state: "missing", detail: "no answer", time: null }] } })).toEqual(["warning Service risk is missing: no answer"]));
 });

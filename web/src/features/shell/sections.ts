@@ -6,7 +6,7 @@ export interface Section {
   short: string;
   /** Second key after `g`. */
   key: string;
-  icon: "dashboard" | "terminal" | "orders" | "strategies";
+  icon: "dashboard" | "terminal" | "orders" | "strategies" | "risk";
 }
 
 export const SECTIONS: readonly Section[] = [
@@ -14,6 +14,7 @@ export const SECTIONS: readonly Section[] = [
   { path: "/terminal/", name: "Terminal", short: "Terminal", key: "m", icon: "terminal" },
   { path: "/orders/", name: "Orders", short: "Orders", key: "o", icon: "orders" },
   { path: "/strategies/", name: "Strategies", short: "Strategies", key: "s", icon: "strategies" },
+  { path: "/risk/", name: "Risk", short: "Risk", key: "r", icon: "risk" },
 ];
 
 export const isHere = (section: Section, pathname: string): boolean =>

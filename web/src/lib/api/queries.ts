@@ -1,7 +1,7 @@
 /** Keys and readers of server data that more than one feature shows: one source for each. */
 import { queryOptions } from "@tanstack/react-query";
 import { get, query } from "./client";
-import type { Account, Alert, Balance, Fill, Instrument, Order, Overview, Position, Quote, Signal, Status, Strategy } from "./types";
+import type { Account, Alert, Approval, Balance, Fill, Halt, Instrument, Order, Overview, Position, Quote, Signal, Status, Strategy } from "./types";
 
 export const KEEP = { orders: 500, fills: 500, signals: 200, alerts: 200, equity: 5_000 } as const;
 
@@ -46,5 +46,11 @@ export const signalsQuery = queryOptions({
   queryKey: ["signals"],
   queryFn: () => get<Signal[]>(query("/api/signals", { limit: KEEP.signals })),
 });
+
+/** Halts in force, at whatever level. */
+export const haltsQuery = queryOptions({ queryKey: ["halts"], queryFn: () => get<Halt[]>("/api/halts") });
+
+/** Orders that wait for a person, oldest first. */
+export const approvalsQuery = queryOptions({ queryKey: ["approvals"], queryFn: () => get<Approval[]>("/api/approvals") });
 
 export const alertsQuery = queryOptions({ queryKey: ["alerts"], queryFn: () => get<Alert[]>("/api/alerts") });

@@ -41,6 +41,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Approvals
+         * @description Orders that wait for a person, oldest first.
+         */
+        get: operations["approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decide Approval */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -204,6 +241,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Credentials */
+        get: operations["credentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/earn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Earn
+         * @description Staking products of the account's venue, with what is allocated.
+         */
+        get: operations["earn"];
+        put?: never;
+        /** Change Earn */
+        post: operations["change_earn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/fills": {
         parameters: {
             query?: never;
@@ -244,6 +319,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/halts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Halts
+         * @description Every halt in force.
+         */
+        get: operations["halts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/instruments": {
         parameters: {
             query?: never;
@@ -254,6 +349,27 @@ export interface paths {
         /** Instruments */
         get: operations["instruments"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Limits
+         * @description Every version, newest first; the first is in force.
+         */
+        get: operations["limits"];
+        /** Set Limits */
+        put: operations["set_limits"];
         post?: never;
         delete?: never;
         options?: never;
@@ -276,6 +392,26 @@ export interface paths {
         put?: never;
         /** Propose Order */
         post: operations["propose_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/cancel-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel All
+         * @description Everything that works on an account; stops that guard a position stay.
+         */
+        post: operations["cancel_all"];
         delete?: never;
         options?: never;
         head?: never;
@@ -309,6 +445,26 @@ export interface paths {
         };
         /** Account Overview */
         get: operations["account_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/portfolio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Portfolio
+         * @description From fills and marks only.
+         */
+        get: operations["portfolio"];
         put?: never;
         post?: never;
         delete?: never;
@@ -380,7 +536,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Resume */
+        /**
+         * Resume
+         * @description Release a halt: the first person asks, a second, different one carries it out.
+         */
         post: operations["resume"];
         delete?: never;
         options?: never;
@@ -419,6 +578,26 @@ export interface paths {
         get: operations["strategies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{strategy}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable Strategy
+         * @description Risk switched it off because it kept firing; a person lets it trade again.
+         */
+        post: operations["enable_strategy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -507,9 +686,16 @@ export interface components {
         Account: {
             /** Account */
             account: string;
+            /** Active */
+            active: boolean;
+            capabilities: components["schemas"]["Capabilities"] | null;
+            /** Detail */
+            detail: string;
             mode: components["schemas"]["Mode"];
             /** Quote Currency */
             quote_currency: string;
+            /** Ready */
+            ready: boolean;
             /** Venue */
             venue: string;
         };
@@ -533,6 +719,59 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /**
+         * Approval
+         * @description An order that waits for a person; without a word before ``expires_at`` it is refused.
+         */
+        Approval: {
+            /** Account */
+            account: string;
+            /** Asked Again */
+            asked_again: boolean;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Code */
+            code: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Limit */
+            limit: string;
+            /** Limit Price */
+            limit_price: string | null;
+            /** Message */
+            message: string;
+            /** Notional */
+            notional: string;
+            /** Observed */
+            observed: string;
+            /** Order Id */
+            order_id: string;
+            /** Quantity */
+            quantity: string;
+            /** Reference Price */
+            reference_price: string;
+            side: components["schemas"]["Side"];
+            source: components["schemas"]["OrderSource"];
+            /** Strategy */
+            strategy: string | null;
+            /** Symbol */
+            symbol: string;
+            /** Trigger Price */
+            trigger_price: string | null;
+            type: components["schemas"]["OrderType"];
+            /** User */
+            user: string | null;
+            /** Venue */
+            venue: string;
+            /** Why */
+            why: string;
         };
         /**
          * AuditEntry
@@ -701,6 +940,20 @@ export interface components {
             /** Total */
             total: string;
         };
+        /** CancelAll */
+        CancelAll: {
+            /** Account */
+            account: string;
+            /** Reason */
+            reason: string;
+        };
+        /** CancelledAll */
+        CancelledAll: {
+            /** Account */
+            account: string;
+            /** Orders */
+            orders: number;
+        };
         /** Candle */
         Candle: {
             /** Close */
@@ -721,12 +974,119 @@ export interface components {
             /** Volume */
             volume: string;
         };
+        /**
+         * Capabilities
+         * @description What the ticket may offer on the account; anything else is refused with a reason.
+         */
+        Capabilities: {
+            /** Dead Man Switch */
+            dead_man_switch: boolean;
+            /** Earn */
+            earn: boolean;
+            /** Margin Modes */
+            margin_modes: components["schemas"]["MarginMode"][];
+            /** Max Leverage */
+            max_leverage: string;
+            /** Order Types */
+            order_types: components["schemas"]["OrderType"][];
+            /** Reduce Only */
+            reduce_only: boolean;
+            /** Resting */
+            resting: components["schemas"]["OrderType"][];
+            /** Times In Force */
+            times_in_force: components["schemas"]["TimeInForce"][];
+        };
+        /** Credential */
+        Credential: {
+            /** Account */
+            account: string;
+            /** Key Hint */
+            key_hint: string;
+            /** Key Version */
+            key_version: number;
+            /**
+             * Stored At
+             * Format: date-time
+             */
+            stored_at: string;
+            /** Venue */
+            venue: string;
+        };
         /** Credentials */
         Credentials: {
             /** Password */
             password: string;
             /** Username */
             username: string;
+        };
+        /** Decision */
+        Decision: {
+            /** Approved */
+            approved: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Reference Price
+             * Format: decimal
+             */
+            reference_price: string;
+        };
+        /** Done */
+        Done: {
+            /** Order Id */
+            order_id: string;
+            /**
+             * Status
+             * @constant
+             */
+            status: "decided";
+        };
+        /** EarnChange */
+        EarnChange: {
+            /** Account */
+            account: string;
+            /** Allocate */
+            allocate: boolean;
+            /**
+             * Amount
+             * Format: decimal
+             */
+            amount: string;
+            /** Product Id */
+            product_id: string;
+        };
+        /** EarnProduct */
+        EarnProduct: {
+            /** Allocated */
+            allocated: string;
+            /** Apr High */
+            apr_high: string | null;
+            /** Apr Low */
+            apr_low: string | null;
+            /** Asset */
+            asset: string;
+            /** Can Allocate */
+            can_allocate: boolean;
+            /** Lock */
+            lock: string;
+            /** Minimum */
+            minimum: string | null;
+            /** Pending */
+            pending: boolean;
+            /** Product Id */
+            product_id: string;
+        };
+        /** Enabled */
+        Enabled: {
+            /** Enabled */
+            enabled: boolean;
+            /** Strategy */
+            strategy: string;
+        };
+        /** Enabling */
+        Enabling: {
+            /** Reason */
+            reason: string;
         };
         /** EquityPoint */
         EquityPoint: {
@@ -794,14 +1154,99 @@ export interface components {
             /** Venue */
             venue: string;
         };
+        /**
+         * GivenProtection
+         * @description Exits that are placed as the order fills.
+         */
+        GivenProtection: {
+            /** Stop Price */
+            stop_price?: string | null;
+            /** Take Profit Price */
+            take_profit_price?: string | null;
+            /** Trailing Ratio */
+            trailing_ratio?: string | null;
+        };
+        /**
+         * Guard
+         * @description How a position is guarded.
+         */
+        Guard: {
+            /** Detail */
+            detail: string;
+            held_by: components["schemas"]["HeldBy"] | null;
+            /** Quantity */
+            quantity: string;
+            state: components["schemas"]["ProtectionState"];
+            /** Stop Price */
+            stop_price: string | null;
+            /** Take Profit Price */
+            take_profit_price: string | null;
+            /** Trailing Ratio */
+            trailing_ratio: string | null;
+        };
+        /** Halt */
+        Halt: {
+            /** By */
+            by: string;
+            /** Engaged */
+            engaged: boolean;
+            /** Flatten */
+            flatten: boolean;
+            /** Key */
+            key: string;
+            level: components["schemas"]["HaltLevel"];
+            /** Reason */
+            reason: string;
+            /** Release Asked By */
+            release_asked_by: string | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /** HaltCommand */
+        HaltCommand: {
+            /** Account */
+            account?: string | null;
+            /**
+             * Flatten
+             * @default false
+             */
+            flatten: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Scope
+             * @enum {string}
+             */
+            scope: "strategy" | "account" | "all";
+            /** Strategy */
+            strategy?: string | null;
+        };
+        /**
+         * HaltLevel
+         * @enum {string}
+         */
+        HaltLevel: "strategy" | "account" | "global";
         /** HaltResult */
         HaltResult: {
             /** Accounts */
             accounts: {
                 [key: string]: components["schemas"]["TradingState"];
             };
+            /** Halts */
+            halts: components["schemas"]["Halt"][];
+            /** Released */
+            released: boolean;
             trading_state: components["schemas"]["TradingState"];
         };
+        /**
+         * HeldBy
+         * @description Where a triggered order waits for its price.
+         * @enum {string}
+         */
+        HeldBy: "venue" | "gateway";
         /** Instrument */
         Instrument: {
             /** Base */
@@ -850,6 +1295,26 @@ export interface components {
             /** Used */
             used: string;
         };
+        /** Limits */
+        Limits: {
+            /** Account */
+            account: string;
+            /** Document */
+            document: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason: string;
+            /**
+             * Set At
+             * Format: date-time
+             */
+            set_at: string;
+            /** Set By */
+            set_by: string;
+            /** Version */
+            version: number;
+        };
         /**
          * Liquidity
          * @enum {string}
@@ -871,6 +1336,12 @@ export interface components {
              */
             logged_out: boolean;
         };
+        /**
+         * MarginMode
+         * @description How a position is paid for: in full (spot), or with borrowed money shared by the account or set apart.
+         * @enum {string}
+         */
+        MarginMode: "none" | "cross" | "isolated";
         /**
          * Mode
          * @description What an account's orders mean: simulated money or real money.
@@ -911,14 +1382,34 @@ export interface components {
             /** Venue */
             venue: string;
         };
+        /** NewLimits */
+        NewLimits: {
+            /** Account */
+            account: string;
+            /** Document */
+            document: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason: string;
+            /** Version */
+            version: number;
+        };
         /** NewOrder */
         NewOrder: {
             /** Account */
             account: string;
+            /** Good Until */
+            good_until?: string | null;
+            /** Leverage */
+            leverage?: (number | string) | null;
             /** Limit Price */
             limit_price?: string | null;
+            /** @default none */
+            margin_mode: components["schemas"]["MarginMode"];
             /** Order Id */
             order_id: string;
+            protection?: components["schemas"]["GivenProtection"] | null;
             /**
              * Quantity
              * Format: decimal
@@ -929,11 +1420,17 @@ export interface components {
              * @default false
              */
             reduce_only: boolean;
+            /** Replaces */
+            replaces?: string | null;
             side: components["schemas"]["Side"];
             /** Symbol */
             symbol: string;
             /** @default gtc */
             time_in_force: components["schemas"]["TimeInForce"];
+            /** Trailing Ratio */
+            trailing_ratio?: string | null;
+            /** Trigger Price */
+            trigger_price?: string | null;
             type: components["schemas"]["OrderType"];
         };
         /** Order */
@@ -955,15 +1452,26 @@ export interface components {
             fee_currency: string | null;
             /** Filled Quantity */
             filled_quantity: string;
+            /** Good Until */
+            good_until: string | null;
+            held_by: components["schemas"]["HeldBy"] | null;
+            /** Leverage */
+            leverage: string | null;
             /** Limit Price */
             limit_price: string | null;
+            margin_mode: components["schemas"]["MarginMode"];
             /** Order Id */
             order_id: string;
+            /** Parent */
+            parent: string | null;
+            protection: components["schemas"]["OrderProtection"] | null;
             /** Quantity */
             quantity: string;
             reason: components["schemas"]["OrderReason"] | null;
             /** Reduce Only */
             reduce_only: boolean;
+            /** Replaces */
+            replaces: string | null;
             side: components["schemas"]["Side"];
             /** Signal Time */
             signal_time: string | null;
@@ -974,6 +1482,10 @@ export interface components {
             /** Symbol */
             symbol: string;
             time_in_force: components["schemas"]["TimeInForce"];
+            /** Trailing Ratio */
+            trailing_ratio: string | null;
+            /** Trigger Price */
+            trigger_price: string | null;
             type: components["schemas"]["OrderType"];
             /**
              * Updated At
@@ -1008,15 +1520,26 @@ export interface components {
             filled_quantity: string;
             /** Fills */
             fills: components["schemas"]["Fill"][];
+            /** Good Until */
+            good_until: string | null;
+            held_by: components["schemas"]["HeldBy"] | null;
+            /** Leverage */
+            leverage: string | null;
             /** Limit Price */
             limit_price: string | null;
+            margin_mode: components["schemas"]["MarginMode"];
             /** Order Id */
             order_id: string;
+            /** Parent */
+            parent: string | null;
+            protection: components["schemas"]["OrderProtection"] | null;
             /** Quantity */
             quantity: string;
             reason: components["schemas"]["OrderReason"] | null;
             /** Reduce Only */
             reduce_only: boolean;
+            /** Replaces */
+            replaces: string | null;
             side: components["schemas"]["Side"];
             /** Signal Time */
             signal_time: string | null;
@@ -1029,6 +1552,10 @@ export interface components {
             time_in_force: components["schemas"]["TimeInForce"];
             /** Timeline */
             timeline: components["schemas"]["OrderStep"][];
+            /** Trailing Ratio */
+            trailing_ratio: string | null;
+            /** Trigger Price */
+            trigger_price: string | null;
             type: components["schemas"]["OrderType"];
             /**
              * Updated At
@@ -1041,6 +1568,18 @@ export interface components {
             venue: string;
             /** Venue Order Id */
             venue_order_id: string | null;
+        };
+        /**
+         * OrderProtection
+         * @description Exits that are placed as the order fills.
+         */
+        OrderProtection: {
+            /** Stop Price */
+            stop_price: string | null;
+            /** Take Profit Price */
+            take_profit_price: string | null;
+            /** Trailing Ratio */
+            trailing_ratio: string | null;
         };
         /**
          * OrderReason
@@ -1060,7 +1599,7 @@ export interface components {
          * OrderSource
          * @enum {string}
          */
-        OrderSource: "strategy" | "agent" | "trader" | "webhook" | "external";
+        OrderSource: "strategy" | "agent" | "trader" | "webhook" | "external" | "protection";
         /**
          * OrderStatus
          * @description Where an order stands, in the words that the page, the store and the events share.
@@ -1095,7 +1634,7 @@ export interface components {
          * OrderType
          * @enum {string}
          */
-        OrderType: "market" | "limit";
+        OrderType: "market" | "limit" | "stop" | "stop_limit" | "take_profit" | "take_profit_limit" | "trailing_stop" | "oco";
         /** Overview */
         Overview: {
             /** Account */
@@ -1148,6 +1687,68 @@ export interface components {
             /** Venue */
             venue: string;
         };
+        /** Portfolio */
+        Portfolio: {
+            /** Equity */
+            equity: string | null;
+            /** Equity Curve */
+            equity_curve: components["schemas"]["EquityPoint"][];
+            /** Exposure Gross */
+            exposure_gross: string | null;
+            /** Exposure Net */
+            exposure_net: string | null;
+            /** Fees */
+            fees: string;
+            /** Positions */
+            positions: components["schemas"]["PortfolioPosition"][];
+            /** Quote Currency */
+            quote_currency: string;
+            /** Realised Pnl */
+            realised_pnl: string;
+            statistics: components["schemas"]["PortfolioStatistics"];
+            /** Unrealised Pnl */
+            unrealised_pnl: string | null;
+        };
+        /** PortfolioPosition */
+        PortfolioPosition: {
+            /** Account */
+            account: string;
+            /** Average Price */
+            average_price: string | null;
+            /** Exposure */
+            exposure: string | null;
+            /** Fees */
+            fees: string;
+            /** Mark */
+            mark: string | null;
+            /** Quantity */
+            quantity: string;
+            /** Realised Pnl */
+            realised_pnl: string;
+            /** Symbol */
+            symbol: string;
+            /** Unrealised Pnl */
+            unrealised_pnl: string | null;
+            /** Venue */
+            venue: string;
+        };
+        /** PortfolioStatistics */
+        PortfolioStatistics: {
+            /** Max Drawdown */
+            max_drawdown: number | null;
+            /** Profit Factor */
+            profit_factor: number | null;
+            /** Sharpe */
+            sharpe: number | null;
+            /** Sortino */
+            sortino: number | null;
+            /** Total Return */
+            total_return: number | null;
+            /** Trades */
+            trades: number;
+            /** Win Rate */
+            win_rate: number | null;
+        };
         /** Position */
         Position: {
             /** Account */
@@ -1156,15 +1757,15 @@ export interface components {
             average_price: string | null;
             /** Fees */
             fees: string;
+            guard: components["schemas"]["Guard"] | null;
+            /** Leverage */
+            leverage: string | null;
+            /** Liquidation Price */
+            liquidation_price: string | null;
             /** Mark Price */
             mark_price: string | null;
             /** Mark Time */
             mark_time: string | null;
-            /**
-             * Protected
-             * @enum {string}
-             */
-            protected: "venue" | "emulated" | "none";
             /** Quantity */
             quantity: string;
             /** Realised Pnl */
@@ -1202,6 +1803,12 @@ export interface components {
             /** Trace Id */
             trace_id: string;
         };
+        /**
+         * ProtectionState
+         * @description How well an open position is guarded by stop orders.
+         * @enum {string}
+         */
+        ProtectionState: "protected" | "partial" | "naked" | "dust" | "not_required" | "flat";
         /** PublicStatus */
         PublicStatus: {
             mode: components["schemas"]["Mode"] | null;
@@ -1345,7 +1952,7 @@ export interface components {
          * TimeInForce
          * @enum {string}
          */
-        TimeInForce: "gtc" | "ioc" | "fok" | "post_only";
+        TimeInForce: "gtc" | "ioc" | "fok" | "post_only" | "gtd";
         /**
          * Timeframe
          * @enum {string}
@@ -1361,7 +1968,9 @@ export interface components {
              * Scope
              * @enum {string}
              */
-            scope: "account" | "all";
+            scope: "strategy" | "account" | "all";
+            /** Strategy */
+            strategy?: string | null;
         };
         /**
          * TradingState
@@ -1469,6 +2078,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alert"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approvals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             /** @description Log in again */
@@ -2201,6 +2946,209 @@ export interface operations {
             };
         };
     };
+    credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Credential"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    earn: {
+        parameters: {
+            query: {
+                /** @description As in /api/accounts */
+                account: string;
+                asset?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EarnProduct"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_earn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EarnChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EarnProduct"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     fills: {
         parameters: {
             query: {
@@ -2280,7 +3228,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TradingCommand"];
+                "application/json": components["schemas"]["HaltCommand"];
             };
         };
         responses: {
@@ -2291,6 +3239,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HaltResult"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    halts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Halt"][];
                 };
             };
             /** @description Log in again */
@@ -2356,6 +3369,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Instrument"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limits: {
+        parameters: {
+            query: {
+                /** @description As in /api/accounts */
+                account: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLimits"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Limits"];
                 };
             };
             /** @description Log in again */
@@ -2498,6 +3648,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrderTaken"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelAll"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledAll"];
                 };
             };
             /** @description Log in again */
@@ -2700,6 +3919,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    portfolio: {
+        parameters: {
+            query?: {
+                /** @description None: all accounts */
+                account?: string | null;
+                /** @description None: all strategies */
+                strategy?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Portfolio"];
                 };
             };
             /** @description Log in again */
@@ -3100,6 +4389,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Strategy"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enable_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                strategy: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Enabling"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enabled"];
                 };
             };
             /** @description Log in again */

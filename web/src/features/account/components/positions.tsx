@@ -59,7 +59,8 @@ export function Positions({ onOpen }: { onOpen: (position: Position) => void }) 
       { id: "open", header: "Open P&L", numeric: true, sortBy: (p) => toNumber(p.unrealised_pnl), cell: (p) => <Delta value={p.unrealised_pnl} /> },
       { id: "realised", header: "Realised", numeric: true, sortBy: (p) => toNumber(p.realised_pnl), cell: (p) => <Delta value={p.realised_pnl} /> },
       { id: "fees", header: "Fees", numeric: true, sortBy: (p) => toNumber(p.fees), cell: (p) => <Num value={p.fees} precision={2} />, className: "max-2xl:hidden" },
-      { id: "protected", header: "Protection", sortBy: (p) => p.protected, cell: (p) => <Protection level={p.protected} /> },
+      { id: "protected", header: "Protection", sortBy: (p) => p.guard?.state ?? null, cell: (p) => <Protection guard={p.guard} /> },
+      { id: "stop", header: "Stop", numeric: true, sortBy: (p) => toNumber(p.guard?.stop_price ?? null), cell: (p) => <Num value={p.guard?.stop_price ?? null} precision={price(p)} />, className: "max-2xl:hidden" },
       { id: "owner", header: "Owner", sortBy: (p) => p.strategies.join(), cell: (p) => <span className="text-muted">{p.strategies.join(", ") || "by hand"}</span> },
       { id: "updated", header: "Updated", numeric: true, sortBy: (p) => Date.parse(p.updated_at), cell: (p) => <Moment iso={p.updated_at} venue={p.mark_time} ours={p.updated_at} className="text-faint" /> },
     ];
@@ -96,7 +97,7 @@ function PositionCard({ position, quantity }: { position: Position; quantity: nu
         entry <Num value={position.average_price} precision={2} /> · mark <Num value={position.mark_price} precision={2} />
       </span>
       <span className="text-right text-dense">
-        <Protection level={position.protected} />
+        <Protection guard={position.guard} />
       </span>
     </span>
   );

@@ -3,14 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Drawer } from "@/components/ui/drawer";
 import { OrderState, SideMark } from "@/components/ui/marks";
-import { Num } from "@/components/ui/num";
+import { Num, Percent } from "@/components/ui/num";
 import { Loaded } from "@/components/ui/panel";
 import { Shape } from "@/components/ui/shape";
 import { Moment, ZoneLabel } from "@/components/ui/time";
 import { instrumentsQuery } from "@/lib/api/queries";
 import type { OrderDetail, OrderStep } from "@/lib/api/types";
 import { formatNumber, precisionOf } from "@/lib/format/number";
-import { meaningOf, sourceOf } from "@/lib/order-status";
+import { meaningOf, sourceOf, typeWord } from "@/lib/order-status";
 import { orderQuery } from "../api";
 import { type OrderRow, useAsked } from "../store";
 import { CancelButton } from "./cancel";
@@ -65,10 +65,46 @@ function Body({ order, row }: { order: OrderDetail; row: OrderRow }) {
       )}
       <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1">
         <Fact name="Type">
-          {order.type}
+          {typeWord(order.type)}
           {order.time_in_force && `, ${order.time_in_force}`}
           {order.reduce_only && ", reduce only"}
+          {order.good_until && (
+            <>
+              , until <Moment iso={order.good_until} />
+            </>
+          )}
         </Fact>
+        {order.trigger_price !== null && (
+          <Fact name="Trigger price">
+            <Num value={order.trigger_price} precision={price} />
+          </Fact>
+        )}
+        {order.trailing_ratio !== null && (
+          <Fact name="Trails by">
+            <Percent ratio={order.trailing_ratio} />
+          </Fact>
+        )}
+        {order.held_by && <Fact name="Waits">{order.held_by === "venue" ? "at the venue" : "here: the venue cannot hold it"}</Fact>}
+        {order.protection && (
+          <Fact name="Exits as it fills">
+            <Exits protection={order.protection} precision={price} />
+          </Fact>
+        )}
+        {order.leverage !== null && (
+          <Fact name="Leverage">
+            <Num value={order.leverage} /> × {order.margin_mode}
+          </Fact>
+        )}
+        {order.parent && (
+          <Fact name="Guards order">
+            <span className="mono break-all select-all">{order.parent}</span>
+          </Fact>
+        )}
+        {order.replaces && (
+          <Fact name="Replaces order">
+            <span className="mono break-all select-all">{order.replaces}</span>
+          </Fact>
+        )}
         <Fact name="Limit price">
           <Num value={order.limit_price} precision={price} />
         </Fact>
@@ -95,6 +131,28 @@ function Body({ order, row }: { order: OrderDetail; row: OrderRow }) {
       <Timeline steps={order.timeline} />
       <Fills order={order} price={price} quantity={quantity} />
     </div>
+  );
+}
+
+function Exits({ protection, precision }: { protection: NonNullable<OrderDetail["protection"]>; precision: number | undefined }) {
+  return (
+    <>
+      {protection.stop_price && (
+        <>
+          stop <Num value={protection.stop_price} precision={precision} />{" "}
+        </>
+      )}
+      {protection.take_profit_price && (
+        <>
+          take-profit <Num value={protection.take_profit_price} precision={precision} />{" "}
+        </>
+      )}
+      {protection.trailing_ratio && (
+        <>
+          trailing <Percent ratio={protection.trailing_ratio} />
+        </>
+      )}
+    </>
   );
 }
 

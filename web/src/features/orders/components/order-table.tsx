@@ -9,7 +9,7 @@ import { Moment } from "@/components/ui/time";
 import { instrumentsQuery, ordersQuery } from "@/lib/api/queries";
 import { toNumber } from "@/lib/decimal";
 import { precisionOf } from "@/lib/format/number";
-import { isOpen, sourceOf } from "@/lib/order-status";
+import { isOpen, sourceOf, typeWord } from "@/lib/order-status";
 import { useLink } from "@/stream/link";
 import { type OrderRow, orderRows, useAsked } from "../store";
 import { CancelButton } from "./cancel";
@@ -66,8 +66,9 @@ export function OrderTable({ keep, onOpen, empty, brief = false }: { keep: (row:
       { id: "venue", header: "Venue", full: true, sortBy: (r) => r.venue, cell: (r) => <span className="text-muted">{r.venue}</span> },
       { id: "symbol", header: "Symbol", sortBy: (r) => r.symbol, cell: (r) => <span className="font-medium">{r.symbol}</span> },
       { id: "side", header: "Side", sortBy: (r) => r.side, cell: (r) => <SideMark side={r.side} /> },
-      { id: "type", header: "Type", sortBy: (r) => r.type, cell: (r) => <span className="text-muted">{r.type}</span> },
-      { id: "price", header: "Limit price", numeric: true, sortBy: (r) => toNumber(r.limit_price), cell: (r) => (r.limit_price === null ? <span className="text-faint">market</span> : <Num value={r.limit_price} precision={price(r)} />) },
+      { id: "type", header: "Type", sortBy: (r) => r.type, cell: (r) => <span className="whitespace-nowrap text-muted">{typeWord(r.type)}</span> },
+      { id: "trigger", header: "Trigger", numeric: true, full: true, sortBy: (r) => toNumber(r.trigger_price), cell: (r) => <Num value={r.trigger_price} precision={price(r)} />, className: "max-2xl:hidden" },
+      { id: "price", header: "Limit price", numeric: true, sortBy: (r) => toNumber(r.limit_price), cell: (r) => (r.limit_price === null ? <span className="text-faint">{r.trigger_price === null ? "market" : "at trigger"}</span> : <Num value={r.limit_price} precision={price(r)} />) },
       { id: "quantity", header: "Quantity", numeric: true, sortBy: (r) => toNumber(r.quantity), cell: (r) => <Num value={r.quantity} precision={quantity(r)} /> },
       { id: "filled", header: "Filled", numeric: true, sortBy: (r) => toNumber(r.filled_quantity), cell: (r) => <FilledBar row={r} precision={quantity(r)} /> },
       { id: "average", header: "Average", numeric: true, full: true, sortBy: (r) => toNumber(r.average_price), cell: (r) => <Num value={r.average_price} precision={price(r)} /> },

@@ -9,7 +9,7 @@ import { Shape } from "@/components/ui/shape";
 import { tell, tellError } from "@/components/ui/toasts";
 import { ApiError } from "@/lib/api/error";
 import { balancesQuery, overviewQuery } from "@/lib/api/queries";
-import type { Balance, Instrument, NewOrder, Quote } from "@/lib/api/types";
+import type { Balance, Instrument, Quote } from "@/lib/api/types";
 import { formatNumber, formatPercent, precisionOf } from "@/lib/format/number";
 import { newOrderId } from "@/lib/ids";
 import { useBeat } from "@/stream/clock";
@@ -18,7 +18,8 @@ import { useTradeLock } from "@/stream/lock";
 import { quotes } from "@/stream/quotes";
 import { sendOrder } from "../api";
 import { forgetSent, noteSent } from "../store";
-import { type Draft, type Estimate, estimate, problemsOf, quantityFor, typedNumber } from "../ticket";
+import { type Draft, EMPTY_DRAFT, type Estimate, estimate, isPriced, isTriggered, problemsOf, quantityFor, toOrder, typedNumber } from "../ticket";
+import { TicketOptions, TriggerFields } from "./ticket-options";
 
 interface TicketProps {
   instrument: Instrument;
@@ -47,7 +48,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
   const balances = useQuery(balancesQuery(account)).data ?? NONE;
   const overview = useQuery(overviewQuery(account)).data;
   const quote = useQuote(instrument);
-  const [draft, setDraft] = useState<Draft>({ side: "buy", type: "limit", quantity: "", price: "" });
+  const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
   const [orderId, setOrderId] = useState(newOrderId);
   const [review, setReview] = useState(false);
   const [shown, setShown] = useState(false);
@@ -87,17 +88,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
 
   async function send() {
     if (busy || lock || invalid) return;
-    const order: NewOrder = {
-      order_id: orderId,
-      account,
-      symbol: instrument.symbol,
-      side: draft.side,
-      type: draft.type,
-      quantity: typedNumber(draft.quantity),
-      limit_price: draft.type === "limit" ? typedNumber(draft.price) : null,
-      time_in_force: "gtc",
-      reduce_only: false,
-    };
+    const order = toOrder(draft, orderId, account, instrument.symbol);
     setBusy(true);
     setRefused(null);
     noteSent({ order, at: new Date(arrivals.serverNow()).toISOString(), venue: instrument.venue });
@@ -137,10 +128,11 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
     <form onSubmit={submit} onKeyDown={escape} className="flex flex-col gap-3 p-3" aria-label={`Order ticket ${instrument.symbol}`} noValidate>
       <div className="grid grid-cols-2 gap-2">
         <Segmented label="Side" size="medium" value={draft.side} onChange={(side) => change({ side })} options={[{ value: "buy", label: "Buy", className: "text-up" }, { value: "sell", label: "Sell", className: "text-down" }]} />
-        <Segmented label="Type" size="medium" value={draft.type} onChange={(type) => change({ type })} options={[{ value: "limit", label: "Limit" }, { value: "market", label: "Market" }]} />
+        <Segmented label="Type" size="medium" value={isTriggered(draft.type) ? "stop" : draft.type} onChange={(type) => change({ type })} options={[{ value: "limit", label: "Limit" }, { value: "market", label: "Market" }, { value: "stop", label: "Stop…" }]} />
       </div>
-      {draft.type === "limit" && (
-        <Field label={`Price, ${instrument.quote}`} error={errors.limit_price}>
+      {isTriggered(draft.type) && <TriggerFields draft={draft} change={change} errors={errors} currency={instrument.quote} />}
+      {isPriced(draft.type) && (
+        <Field label={`${draft.type === "oco" ? "Take-profit price" : draft.type === "limit" ? "Price" : "Limit price"}, ${instrument.quote}`} error={errors.limit_price}>
           <TextInput inputMode="decimal" autoComplete="off" value={draft.price} onChange={(event) => change({ price: event.target.value })} placeholder={formatNumber(draft.side === "buy" ? quote?.bid : quote?.ask, { precision: precisionOf(instrument.price_step) })} className="num text-right" />
         </Field>
       )}
@@ -154,6 +146,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
           </Button>
         ))}
       </div>
+      <TicketOptions draft={draft} change={change} errors={errors} currency={instrument.quote} />
       <Costs guess={guess} instrument={instrument} side={draft.side} />
       {overview && <NearestLimit limits={overview.limits} />}
       {refused && (
@@ -171,7 +164,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
           <p className="flex flex-wrap items-center gap-x-2">
             <SideMark side={draft.side} />
             <span className="num font-semibold">{amount}</span>
-            <span className="text-muted">{draft.type === "limit" ? `at ${formatNumber(typedNumber(draft.price))} or better, until cancelled` : "at the market, now"}</span>
+            <span className="text-muted">{inWords(draft)}</span>
           </p>
           <p className="text-dense text-muted">
             {account} at {instrument.venue} · {mode === "paper" ? "paper, no real money" : "real money"}
@@ -190,6 +183,26 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
       )}
     </form>
   );
+}
+
+const price = (text: string) => formatNumber(typedNumber(text));
+
+/** The order as a sentence, for the last look before it goes. */
+function inWords(draft: Draft): string {
+  const until = { gtc: "until cancelled", gtd: `until ${draft.until.replace("T", " ")} local time`, ioc: "at once or not at all, in part if need be", fok: "at once and whole, or not at all", post_only: "only if it rests in the book" }[draft.timeInForce];
+  const what: Record<Draft["type"], string> = {
+    limit: `at ${price(draft.price)} or better, ${until}`,
+    market: "at the market, now",
+    stop: `at the market once the price has fallen back to ${price(draft.trigger)}`,
+    stop_limit: `at ${price(draft.price)} or better once ${price(draft.trigger)} is touched`,
+    take_profit: `at the market once the price has reached ${price(draft.trigger)}`,
+    take_profit_limit: `at ${price(draft.price)} or better once ${price(draft.trigger)} is reached`,
+    trailing_stop: `at the market once the price turns by ${price(draft.trail)} % from its best`,
+    oco: `at ${price(draft.price)} or better, or at the market once ${price(draft.trigger)} is touched: one ends the other`,
+  };
+  if (draft.type === "stop" && draft.side === "buy") what.stop = `at the market once the price has risen to ${price(draft.trigger)}`;
+  const exits = [draft.stopLoss && `stop at ${price(draft.stopLoss)}`, draft.takeProfit && `take-profit at ${price(draft.takeProfit)}`].filter(Boolean).join(" and ");
+  return [what[draft.type], draft.reduceOnly && "only to reduce the position", exits && !draft.reduceOnly && !isTriggered(draft.type) && `then guarded by a ${exits}`].filter(Boolean).join(", ");
 }
 
 function Costs({ guess, instrument, side }: { guess: Estimate; instrument: Instrument; side: Draft["side"] }) {

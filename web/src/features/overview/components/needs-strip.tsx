@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { Shape } from "@/components/ui/shape";
-import { alertsQuery, ordersQuery, overviewQuery, strategiesQuery } from "@/lib/api/queries";
+import { alertsQuery, approvalsQuery, haltsQuery, ordersQuery, overviewQuery, positionsQuery, strategiesQuery } from "@/lib/api/queries";
 import { useLink } from "@/stream/link";
 import { needsOf } from "../needs";
 
@@ -16,7 +16,10 @@ export function NeedsStrip() {
   const orders = useQuery(ordersQuery(account)).data ?? [];
   const strategies = useQuery(strategiesQuery).data ?? [];
   const alerts = useQuery(alertsQuery).data ?? [];
-  const needs = needsOf({ link, overview, orders, strategies, alerts });
+  const approvals = useQuery(approvalsQuery).data ?? [];
+  const halts = useQuery(haltsQuery).data ?? [];
+  const positions = useQuery(positionsQuery(account)).data ?? [];
+  const needs = needsOf({ link, overview, orders, strategies, alerts, approvals, halts, positions });
 
   if (!overview) return <div className="panel h-9" aria-hidden />;
   if (needs.length === 0) {

@@ -3,23 +3,23 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Dialog } from "radix-ui";
 import { useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Confirm } from "@/components/ui/confirm";
+import { ReleaseDialog } from "@/components/release";
 import { HoldButton } from "@/components/ui/hold-button";
 import { Shape } from "@/components/ui/shape";
 import { Since } from "@/components/ui/time";
 import { ApiError } from "@/lib/api/error";
-import { ordersQuery, overviewQuery, positionsQuery } from "@/lib/api/queries";
+import { haltsQuery, ordersQuery, overviewQuery, positionsQuery } from "@/lib/api/queries";
 import { isOpen } from "@/lib/order-status";
 import { parse, signOf } from "@/lib/decimal";
 import { mayAs, useMay, useSession } from "@/lib/session";
 import { useLink } from "@/stream/link";
-import { halt, resumeTrading, STOP_COMMAND } from "../api";
+import { halt, STOP_COMMAND } from "@/lib/api/trading";
 
 type Outcome = { kind: "halted" } | { kind: "failed"; error: ApiError };
 
 const DOUBLE_MS = 1_500;
 
-/** Hold to stop all trading of the account. While halted, the state and (for administrators) the way back. */
+/** Hold to stop all trading of the account. While halted, the state and the way back, which takes two people. */
 export function Halt({ className = "" }: { className?: string }) {
   const account = useLink((state) => state.account);
   const tradingState = useLink((state) => state.tradingState);
@@ -30,6 +30,8 @@ export function Halt({ className = "" }: { className?: string }) {
   const [resuming, setResuming] = useState(false);
   const allowed = mayAs(role, "trader");
   const halted = tradingState === "halted";
+  const halts = useQuery(haltsQuery).data;
+  const inForce = halts?.find((each) => each.level === "global") ?? halts?.find((each) => each.level === "account" && each.key === account);
 
   async function act() {
     setBusy(true);
@@ -79,13 +81,7 @@ export function Halt({ className = "" }: { className?: string }) {
         </HoldButton>
       )}
       <OutcomeDialog outcome={outcome} account={account} onClose={() => setOutcome(null)} onRetry={() => void act()} />
-      <Confirm open={resuming} onClose={() => setResuming(false)} title={`Resume trading on ${account}`} action={`Resume ${account}`} look="strong" typed={account} reason run={async (reason) => {
-        const answer = await resumeTrading(account, reason);
-        useLink.setState({ tradingState: answer.trading_state });
-        await client.invalidateQueries({ queryKey: ["overview", account] });
-      }}>
-        <p>Orders will be accepted again and running strategies may trade at once. Limits that were breached stay in force.</p>
-      </Confirm>
+      <ReleaseDialog halt={resuming ? (inForce ?? { level: "account", key: account, release_asked_by: null }) : null} onClose={() => setResuming(false)} />
     </>
   );
 }
@@ -93,7 +89,7 @@ export function Halt({ className = "" }: { className?: string }) {
 function HaltedMark({ onResume, className }: { onResume: () => void; className: string }) {
   const account = useLink((state) => state.account);
   const overview = useQuery(overviewQuery(account)).data;
-  const admin = useMay("admin");
+  const trader = useMay("trader");
   return (
     <span className={`inline-flex h-7 shrink-0 items-center gap-2 rounded-control bg-critical px-2.5 font-semibold text-ink max-sm:h-11 ${className}`} title={overview?.halted_reason ?? undefined} role="status">
       <Shape name="square" size={9} />
@@ -103,7 +99,7 @@ function HaltedMark({ onResume, className }: { onResume: () => void; className: 
           <Since iso={overview.halted_since} />
         </span>
       )}
-      {admin && (
+      {trader && (
         <button type="button" onClick={onResume} className="rounded-[3px] border border-ink px-1.5 text-dense font-medium max-sm:min-h-9">
           Resume…
         </button>
@@ -134,7 +130,7 @@ function OutcomeDialog({ outcome, account, onClose, onRetry }: { outcome: Outcom
               <div className="flex flex-col gap-2 text-muted">
                 <p>{outcome.error.message} Trading may still be going on. On the machine itself, this stops it:</p>
                 <code className="mono block rounded-control border border-edge bg-bg px-3 py-2 text-body text-text select-all">{STOP_COMMAND}</code>
-                <p>It ends every service. Positions and orders resting at the venue stay as they are.</p>
+                <p>The broker gateway watches for it by itself: nothing more is sent and working orders are cancelled. Positions stay.</p>
                 {outcome.error.traceId && <p className="mono text-dense text-faint">trace {outcome.error.traceId}</p>}
               </div>
             ) : (
