@@ -33,7 +33,7 @@ async def refusal(
     [
         ({"symbol": "DOGEUSDT"}, -1121, "Invalid symbol."),
         ({"side": "HOLD"}, -1117, "Invalid side."),
-        ({"type": "STOP_LOSS"}, -1116, "Invalid orderType."),
+        ({"type": "ICEBERG"}, -1116, "Invalid orderType."),
         ({"timeInForce": "DAY"}, -1115, "Invalid timeInForce."),
         ({"quantity": ""}, -1102, "'quantity'"),
         ({"price": ""}, -1102, "'price'"),

@@ -12,7 +12,7 @@ from algotrendy_broker_gateway.errors import VenueRefused
 
 _OUTCOME_UNKNOWN_CODES = {-1000, -1001, -1006, -1007}
 """4xx or 5xx, these say that the venue itself does not know whether it acted."""
-NO_SUCH_ORDER = {-2011, -2013, -2018}
+NO_SUCH_ORDER = {-2011, -2013}
 _DUPLICATE = "duplicate order sent"
 """Not a refusal: proof that an order with this client id is working."""
 _CODES: dict[int | str | None, str] = {

@@ -6,7 +6,9 @@ refused before it has any effect.
 
 from dataclasses import dataclass
 
-from algotrendy_simulator.venues.binance.refusals import BinanceError
+from algotrendy_common.clock import Clock, to_ms
+
+from algotrendy_simulator.venues.binance.refusals import TooManyRequests
 
 
 @dataclass(slots=True)
@@ -33,14 +35,9 @@ class Window:
         return max(1, -(-(self.length_ms - now_ms % self.length_ms) // 1000))
 
 
-class TooManyRequests(BinanceError):
-    def __init__(self, code: int, message: str, retry_after_s: int) -> None:
-        super().__init__(code, message, 429)
-        self.retry_after_s = retry_after_s
-
-
 class Limits:
-    def __init__(self, weight_per_minute: int, orders_per_10s: int) -> None:
+    def __init__(self, weight_per_minute: int, orders_per_10s: int, clock: Clock) -> None:
+        self._clock = clock
         self.weight = Window(60_000, weight_per_minute)
         self.orders = Window(10_000, orders_per_10s)
 
@@ -56,8 +53,9 @@ class Limits:
             )
         return used
 
-    def count_order(self, now_ms: int) -> int:
+    def count_order(self) -> int:
         """Raises TooManyRequests over the limit; else the orders of these ten seconds."""
+        now_ms = to_ms(self._clock.now())
         count = self.orders.add(1, now_ms)
         if count > self.orders.limit:
             raise TooManyRequests(

@@ -4,9 +4,7 @@ Invariant: every route is a row of ``_public_routes`` or ``_signed_routes``; eve
 every refusal is Binance's ``{"code", "msg"}``.
 """
 
-import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,28 +14,35 @@ from algotrendy_common.clock import Clock, to_ms
 
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.engine import Exchange
-from algotrendy_simulator.faults import Fault, FaultKind, Faults
+from algotrendy_simulator.faults import FaultKind, Faults
 from algotrendy_simulator.timings import Stamp, Timings
+from algotrendy_simulator.venues.binance.amendments import Amendments
 from algotrendy_simulator.venues.binance.authentication import (
     account_of_key,
     parameters_of_text,
     verify_signature,
     verify_time,
 )
-from algotrendy_simulator.venues.binance.limits import Limits, TooManyRequests
+from algotrendy_simulator.venues.binance.limits import Limits
+from algotrendy_simulator.venues.binance.order_lists import OrderLists
 from algotrendy_simulator.venues.binance.parameters import Parameters
 from algotrendy_simulator.venues.binance.public_operations import PublicOperations
-from algotrendy_simulator.venues.binance.refusals import BinanceError
+from algotrendy_simulator.venues.binance.refusals import BinanceError, TooManyRequests
 from algotrendy_simulator.venues.binance.signed_operations import SignedOperations
+from algotrendy_simulator.venues.striking import strike
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 type Public = Callable[[Parameters], Any]
 type Signed = Callable[[Account, Parameters], Any]
 
-_log = logging.getLogger(__name__)
-_LOST_STATUS = BinanceError(
-    -1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.", 503
-)
+_STRUCK = {
+    FaultKind.MAINTENANCE: (-1016, "This service is no longer available.", 503),
+    FaultKind.REJECT: (-2010, "This action is disabled on this account.", 400),
+    FaultKind.CLOCK_SKEW: (-1021, "Timestamp for this request is outside of the recvWindow.", 400),
+}
+_LOST = (-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.", 503)
+_BAN_S = 120
+"""The shortest ban Binance speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Rest:
     exchange: Exchange
     public: PublicOperations
     signed: SignedOperations
+    lists: OrderLists
+    amendments: Amendments
     limits: Limits
     faults: Faults
     timings: Timings
@@ -91,6 +98,12 @@ class Rest:
             ("DELETE", "/api/v3/order", 1, signed.cancel),
             ("GET", "/api/v3/openOrders", 6, signed.open_orders),
             ("DELETE", "/api/v3/openOrders", 1, signed.cancel_all),
+            ("PUT", "/api/v3/order/amend/keepPriority", 4, self.amendments.keep_priority),
+            ("POST", "/api/v3/order/cancelReplace", 1, self.amendments.cancel_replace),
+            ("POST", "/api/v3/orderList/oco", 1, self.lists.place_pair),
+            ("DELETE", "/api/v3/orderList", 1, self.lists.cancel),
+            ("GET", "/api/v3/orderList", 4, self.lists.query),
+            ("GET", "/api/v3/openOrderList", 6, self.lists.open_lists),
             ("GET", "/api/v3/allOrders", 20, signed.all_orders),
             ("GET", "/api/v3/myTrades", 20, signed.my_trades),
             ("GET", "/sapi/v1/capital/config/getall", 10, signed.coins),
@@ -140,39 +153,34 @@ class Rest:
             fault = self.faults.take(request.method, request.path)
             try:
                 self.limits.spend(weight, to_ms(self.clock.now()))
-                response = await (self._struck(fault, run, request) if fault else run(request))
-            except TooManyRequests as refused:
-                response = web.json_response(refused.body(), status=refused.status)
-                response.headers["Retry-After"] = str(refused.retry_after_s)
+                response = await (strike(fault, run, request, self) if fault else run(request))
             except BinanceError as refused:
-                response = web.json_response(refused.body(), status=refused.status)
+                response = _refusal(refused)
             response.headers["X-MBX-USED-WEIGHT-1M"] = str(self.limits.weight.count(to_ms(self.clock.now())))
             return response
 
         return guarded
 
-    async def _struck(self, fault: Fault, run: Handler, request: web.Request) -> web.StreamResponse:
-        _log.info("fault %s strikes %s %s", fault.kind, request.method, request.path)
-        match fault.kind:
-            case FaultKind.DELAY:
-                # What has arrived is processed even where the caller has gone meanwhile.
-                await request.read()
-                await asyncio.sleep(fault.delay_ms / 1000)
-                return await run(request)
+    def refusal(self, kind: FaultKind) -> web.Response:
+        match kind:
             case FaultKind.THROTTLE:
-                raise TooManyRequests(-1003, "Too many requests.", 1)
-            case FaultKind.ERROR_BEFORE:
-                raise _LOST_STATUS
-            case FaultKind.ERROR_AFTER:
-                await run(request)
-                raise _LOST_STATUS
-            case FaultKind.LOST_BEFORE:
-                await request.read()
-            case FaultKind.LOST_AFTER:
-                await run(request)
-        assert request.transport is not None
-        request.transport.abort()
-        return web.Response()
+                return _refusal(TooManyRequests(-1003, "Too many requests.", 1))
+            case FaultKind.BAN:
+                return _refusal(self._banned())
+            case _:
+                return _refusal(BinanceError(*_STRUCK.get(kind, _LOST)))
+
+    def _banned(self) -> TooManyRequests:
+        seconds = self.faults.banned_for_s or _BAN_S
+        until_ms = to_ms(self.clock.now()) + seconds * 1000
+        return TooManyRequests(-1003, f"Way too much request weight used; IP banned until {until_ms}.", seconds, 418)
+
+
+def _refusal(refused: BinanceError) -> web.Response:
+    response = web.json_response(refused.body(), status=refused.status)
+    if isinstance(refused, TooManyRequests):
+        response.headers["Retry-After"] = str(refused.retry_after_s)
+    return response
 
 
 def _compact(value: Any) -> str:

@@ -3,15 +3,12 @@
 REST and the WebSocket API share these. Invariant: an operation acts for the account it is handed and no other.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
 from algotrendy_common.clock import Clock, to_ms
-from algotrendy_common.enums import OrderType, Side, TimeInForce
-from algotrendy_common.errors import Refused
+from algotrendy_common.enums import OrderType, TimeInForce
 from algotrendy_common.ids import new_id
 
 from algotrendy_simulator.accounts import Account
@@ -19,36 +16,16 @@ from algotrendy_simulator.engine import Exchange
 from algotrendy_simulator.orders import Order, OrderRequest
 from algotrendy_simulator.venues.binance import order_wire, wire
 from algotrendy_simulator.venues.binance.limits import Limits
+from algotrendy_simulator.venues.binance.order_requests import order_request
 from algotrendy_simulator.venues.binance.parameters import Parameters
 from algotrendy_simulator.venues.binance.refusals import (
     INVALID_SYMBOL,
     NO_SUCH_ORDER,
     UNKNOWN_ORDER,
     BinanceError,
-    from_refusal,
-    malformed,
-    missing,
+    or_refused,
 )
 from algotrendy_simulator.venues.binance.wire import Json
-
-_CLIENT_ID = re.compile(r"^[a-zA-Z0-9-_]{1,36}$")
-
-
-class WireType(StrEnum):
-    LIMIT = "LIMIT"
-    LIMIT_MAKER = "LIMIT_MAKER"
-    MARKET = "MARKET"
-
-
-class WireSide(StrEnum):
-    BUY = "BUY"
-    SELL = "SELL"
-
-
-class WireTimeInForce(StrEnum):
-    GTC = "GTC"
-    IOC = "IOC"
-    FOK = "FOK"
 
 
 class Response(StrEnum):
@@ -69,20 +46,20 @@ class SignedOperations:
         return order_wire.account_information(account, instrument, self._now_ms(), omit_zero)
 
     def place(self, account: Account, parameters: Parameters) -> Json:
-        self.limits.count_order(self._now_ms())
-        request = self._request(parameters)
+        self.limits.count_order()
+        request = order_request(parameters, self._symbol(parameters))
         response = self._response(parameters, request)
-        order = self._or_refused(lambda: self.exchange.place(account, request))
+        order = or_refused(lambda: self.exchange.place(account, request))
         return order_wire.placed_order(order, self.exchange.fills_of_order(order.order_id), response)
 
     def check(self, account: Account, parameters: Parameters) -> Json:
         """``order/test``: read as an order would be, and dropped."""
-        request = self._request(parameters)
-        self._or_refused(lambda: self.exchange.market(request.symbol))
+        request = order_request(parameters, self._symbol(parameters))
+        or_refused(lambda: self.exchange.market(request.symbol))
         return {}
 
     def cancel(self, account: Account, parameters: Parameters) -> Json:
-        order = self._find(account, parameters)
+        order = self.find(account, parameters)
         if order is None:
             raise BinanceError(*UNKNOWN_ORDER)
         return self._cancel(account, order, parameters.optional("newClientOrderId"))
@@ -95,7 +72,7 @@ class SignedOperations:
         return [self._cancel(account, order, None) for order in orders]
 
     def query(self, account: Account, parameters: Parameters) -> Json:
-        order = self._find(account, parameters)
+        order = self.find(account, parameters)
         if order is None:
             raise BinanceError(*NO_SUCH_ORDER)
         return order_wire.queried_order(order)
@@ -136,7 +113,7 @@ class SignedOperations:
         ]
         count = parameters.limit(500, 1000)
         page = found[-count:] if first is None and begin is None else found[:count]
-        return [order_wire.my_trade(fill) for fill in page]
+        return [order_wire.my_trade(fill, self.exchange.orders[fill.order_id]) for fill in page]
 
     def coins(self, account: Account, parameters: Parameters) -> list[Json]:
         """``capital/config/getall``: the assets of the listed pairs; nothing can be moved in or out."""
@@ -169,7 +146,7 @@ class SignedOperations:
 
     def trade_fee(self, account: Account, parameters: Parameters) -> list[Json]:
         symbols = parameters.symbols() or list(self.exchange.markets)
-        markets = [self._or_refused(partial(self.exchange.market, symbol)) for symbol in symbols]
+        markets = [or_refused(partial(self.exchange.market, symbol)) for symbol in symbols]
         return [
             {
                 "symbol": market.wire_symbol,
@@ -188,7 +165,8 @@ class SignedOperations:
             raise BinanceError(*INVALID_SYMBOL)
         return symbol
 
-    def _find(self, account: Account, parameters: Parameters) -> Order | None:
+    def find(self, account: Account, parameters: Parameters) -> Order | None:
+        """By ``orderId`` or ``origClientOrderId``."""
         symbol = self._symbol(parameters)
         order_id, client_id = parameters.integer("orderId"), parameters.optional("origClientOrderId")
         if order_id is None and client_id is None:
@@ -197,49 +175,11 @@ class SignedOperations:
 
     def _cancel(self, account: Account, order: Order, cancel_id: str | None) -> Json:
         cancel_id = cancel_id or new_id()
-        self._or_refused(lambda: self.exchange.cancel(account, order, cancel_id))
+        or_refused(lambda: self.exchange.cancel(account, order, cancel_id))
         return order_wire.cancelled_order(order, cancel_id)
-
-    def _request(self, parameters: Parameters) -> OrderRequest:
-        symbol = self._symbol(parameters)
-        side = Side(parameters.choice("side", WireSide, -1117, "side").lower())
-        wire_type = parameters.choice("type", WireType, -1116, "orderType")
-        client_id = parameters.optional("newClientOrderId") or new_id()
-        if not _CLIENT_ID.match(client_id):
-            raise malformed("newClientOrderId")
-        quantity, price = parameters.decimal("quantity"), parameters.decimal("price")
-        spend = parameters.decimal("quoteOrderQty")
-        if wire_type is WireType.MARKET:
-            self._refuse_sent(parameters, "price", "timeInForce")
-            if (quantity is None) == (spend is None):
-                raise missing("quantity")
-            return OrderRequest(
-                client_id, symbol, side, OrderType.MARKET, TimeInForce.GTC, quantity, quote_quantity=spend
-            )
-        self._refuse_sent(parameters, "quoteOrderQty")
-        if quantity is None:
-            raise missing("quantity")
-        if price is None:
-            raise missing("price")
-        if wire_type is WireType.LIMIT_MAKER:
-            self._refuse_sent(parameters, "timeInForce")
-            in_force = TimeInForce.POST_ONLY
-        else:
-            in_force = TimeInForce(parameters.choice("timeInForce", WireTimeInForce, -1115, "timeInForce").lower())
-        return OrderRequest(client_id, symbol, side, OrderType.LIMIT, in_force, quantity, price)
-
-    def _refuse_sent(self, parameters: Parameters, *names: str) -> None:
-        for name in names:
-            if parameters.optional(name):
-                raise BinanceError(-1106, f"Parameter '{name}' sent when not required.")
 
     def _response(self, parameters: Parameters, request: OrderRequest) -> Response:
         if parameters.optional("newOrderRespType"):
             return parameters.choice("newOrderRespType", Response, -1100, "newOrderRespType")
-        return Response.ACK if request.time_in_force is TimeInForce.POST_ONLY else Response.FULL
-
-    def _or_refused[T](self, action: Callable[[], T]) -> T:
-        try:
-            return action()
-        except Refused as refused:
-            raise from_refusal(refused) from refused
+        immediate = request.type in (OrderType.LIMIT, OrderType.MARKET)
+        return Response.FULL if immediate and request.time_in_force is not TimeInForce.POST_ONLY else Response.ACK

@@ -172,7 +172,8 @@ class Streams:
     def _flush(self, market: Market, every_second: bool) -> None:
         symbol, name = market.wire_symbol, market.wire_symbol.lower()
         now_ms = self._venue_time_ms()
-        self._flush_depth(market, now_ms)
+        if not self._exchange.delivery.books_frozen:
+            self._flush_depth(market, now_ms)
         if self._flushed.get(symbol) != market.candles.running:
             self._flushed[symbol] = market.candles.running
             for interval, span_ms in wire.INTERVALS_MS.items():

@@ -14,15 +14,17 @@ from algotrendy_common.clock import Clock, to_ms
 
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.engine import Exchange
-from algotrendy_simulator.events import BalancesChanged, OrderChanged, VenueEvent
+from algotrendy_simulator.events import BalancesChanged, Execution, OrderChanged, VenueEvent
 from algotrendy_simulator.timings import Stamp, Timings
 from algotrendy_simulator.venues.binance import order_wire
+from algotrendy_simulator.venues.binance.amendments import Amendments
 from algotrendy_simulator.venues.binance.authentication import (
     account_of_key,
     parameters_of_message,
     verify_signature,
     verify_time,
 )
+from algotrendy_simulator.venues.binance.order_lists import OrderLists
 from algotrendy_simulator.venues.binance.parameters import Parameters
 from algotrendy_simulator.venues.binance.public_operations import PublicOperations
 from algotrendy_simulator.venues.binance.refusals import BinanceError
@@ -43,6 +45,8 @@ class UserSockets:
         exchange: Exchange,
         public: PublicOperations,
         signed: SignedOperations,
+        lists: OrderLists,
+        amendments: Amendments,
         clock: Clock,
         timings: Timings,
     ) -> None:
@@ -51,6 +55,7 @@ class UserSockets:
         self._clock = clock
         self._clients: set[_Client] = set()
         self._ids = count()
+        self._lists_done: set[int] = set()
         self._public: dict[str, Callable[[Parameters], Any]] = {
             "ping": public.ping,
             "time": public.time,
@@ -71,6 +76,12 @@ class UserSockets:
             "openOrders.cancelAll": signed.cancel_all,
             "allOrders": signed.all_orders,
             "myTrades": signed.my_trades,
+            "order.amend.keepPriority": amendments.keep_priority,
+            "order.cancelReplace": amendments.cancel_replace,
+            "orderList.place.oco": lists.place_pair,
+            "orderList.cancel": lists.cancel,
+            "orderList.status": lists.query,
+            "openOrderLists.status": lists.open_lists,
         }
         exchange.listeners.append(self._hear)
 
@@ -161,8 +172,23 @@ class UserSockets:
         match event:
             case OrderChanged():
                 self._tell(event.order.account, order_wire.execution_report(event))
+                self._tell_of_list(event)
             case BalancesChanged():
                 self._tell(event.account, order_wire.account_position(event))
+
+    def _tell_of_list(self, event: OrderChanged) -> None:
+        """A pair is told of when its second leg is there, and once when both have ended."""
+        order = event.order
+        if order.sibling is None:
+            return
+        legs = sorted((order, self._exchange.orders[order.sibling]), key=lambda leg: leg.order_id)
+        list_id = order_wire.list_id(order)
+        if any(leg.status.open for leg in legs):
+            if event.execution is Execution.NEW and order.order_id != list_id:
+                self._tell(order.account, order_wire.list_status(legs))
+        elif list_id not in self._lists_done:
+            self._lists_done.add(list_id)
+            self._tell(order.account, order_wire.list_status(legs))
 
     def _tell(self, account: str, event: dict[str, Any]) -> None:
         for client in self._clients:

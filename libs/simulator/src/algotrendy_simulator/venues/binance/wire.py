@@ -15,6 +15,7 @@ from algotrendy_simulator.candles import TapeCandle
 from algotrendy_simulator.events import TapeTrade
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order
+from algotrendy_simulator.venues.binance.order_requests import TRAILING_DELTAS
 
 type Json = dict[str, Any]
 
@@ -31,9 +32,22 @@ def number(value: Decimal) -> str:
     return f"{value:.8f}"
 
 
+_TYPES = {
+    OrderType.MARKET: "MARKET",
+    OrderType.STOP: "STOP_LOSS",
+    OrderType.STOP_LIMIT: "STOP_LOSS_LIMIT",
+    OrderType.TAKE_PROFIT: "TAKE_PROFIT",
+    OrderType.TAKE_PROFIT_LIMIT: "TAKE_PROFIT_LIMIT",
+}
+
+
 def order_type(order: Order) -> str:
-    if order.type is OrderType.MARKET:
-        return "MARKET"
+    if order.type is OrderType.TRAILING_STOP:
+        # Trailing that begins once the price is better is a take-profit's here.
+        kind = "STOP_LOSS" if order.activation_price is None else "TAKE_PROFIT"
+        return kind if order.limit_price is None else f"{kind}_LIMIT"
+    if order.type in _TYPES:
+        return _TYPES[order.type]
     return "LIMIT_MAKER" if order.time_in_force is TimeInForce.POST_ONLY else "LIMIT"
 
 
@@ -58,14 +72,22 @@ def symbol_information(market: Market) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": [
+            "LIMIT",
+            "LIMIT_MAKER",
+            "MARKET",
+            "STOP_LOSS",
+            "STOP_LOSS_LIMIT",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_LIMIT",
+        ],
         "icebergAllowed": False,
-        "ocoAllowed": False,
+        "ocoAllowed": True,
         "otoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": [
@@ -76,6 +98,13 @@ def symbol_information(market: Market) -> Json:
                 "tickSize": number(instrument.price_step),
             },
             {"filterType": "LOT_SIZE", **lot},
+            {
+                "filterType": "TRAILING_DELTA",
+                "minTrailingAboveDelta": TRAILING_DELTAS[0],
+                "maxTrailingAboveDelta": TRAILING_DELTAS[1],
+                "minTrailingBelowDelta": TRAILING_DELTAS[0],
+                "maxTrailingBelowDelta": TRAILING_DELTAS[1],
+            },
             {
                 "filterType": "NOTIONAL",
                 "minNotional": number(instrument.min_notional),
