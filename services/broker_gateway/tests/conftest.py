@@ -1,6 +1,7 @@
 """The gateway against real servers: NATS, PostgreSQL, and a simulated Binance that speaks the real wire formats."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -15,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import asyncpg
 import httpx
 import pytest
@@ -24,8 +26,9 @@ from algotrendy_common import ids, subjects
 from algotrendy_common.app import App
 from algotrendy_common.approval import Signer
 from algotrendy_common.enums import OrderSource, OrderType, Side, TimeInForce
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.event import Event
+from algotrendy_common.events.market import QuoteChanged
 from algotrendy_common.events.ops import AlertRaised, MessageDeadLettered
 from algotrendy_common.events.order import (
     OrderApproved,
@@ -48,6 +51,7 @@ HEARD = (
     PositionChanged,
     BalanceChanged,
     AccountReconciled,
+    ProtectionChanged,
     AlertRaised,
     MessageDeadLettered,
 )
@@ -60,6 +64,7 @@ PATIENT = {
     "NOT_FOUND_SPAN": "PT0.6S",
     "RESOLVE_FIRST_DELAY": "PT0.1S",
     "RESOLVE_LONGEST_DELAY": "PT0.3S",
+    "LEASE_TIME": "PT2S",
 }
 """The production durations, shortened."""
 
@@ -93,6 +98,7 @@ class World:
     account: str
     risk: App
     gateway: App
+    ingest: App
     heard: list[Event] = field(default_factory=list)
     signer: Signer = field(default_factory=lambda: Signer(SEED))
 
@@ -187,6 +193,20 @@ class World:
                 exposure_reserved=Decimal(0),
                 drawdown_ratio=None,
                 limits=(),
+            )
+        )
+
+    async def say_quote(self, bid: Decimal | str, ask: Decimal | str | None = None) -> None:
+        """The market's word, as the market data service has it: what the gateway watches prices by."""
+        await self.ingest.bus.publish(
+            self.ingest.events.make(
+                QuoteChanged,
+                venue="binance",
+                symbol="BTC-USDT",
+                bid=Decimal(bid),
+                bid_quantity=Decimal(1),
+                ask=Decimal(ask) if ask is not None else Decimal(bid) + Decimal("0.01"),
+                ask_quantity=Decimal(1),
             )
         )
 
@@ -303,6 +323,56 @@ class World:
         book = (await self.venue.admin("GET", "/admin/books"))[symbol]
         return Decimal(book["bids" if side is Side.BUY else "asks"][0][0])
 
+    async def by_others(self, side: Side, price: Decimal, quantity: str = "400", type_: str = "limit") -> None:
+        """Somebody else's order, which takes what the book has up to its price and is then gone."""
+        name = f"{self.account}-x"
+        with contextlib.suppress(aiohttp.ClientResponseError):  # it is there already
+            balances = {"BTC": "100000", "USDT": "1000000000"}
+            body = {"account": name, "key": name, "secret": name, "balances": balances}
+            await self.venue.admin("POST", "/admin/accounts", body)
+        order = {
+            "account": name,
+            "symbol": "BTCUSDT",
+            "side": side.value,
+            "type": type_,
+            "time_in_force": "ioc",
+            "quantity": quantity,
+            "limit_price": str(price),
+        }
+        await self.venue.admin("POST", "/admin/orders/place", order)
+
+    def protections(self) -> list[ProtectionChanged]:
+        return [event for event in self.heard if isinstance(event, ProtectionChanged)]
+
+    async def guarded(self, state: str, **expected: Any) -> ProtectionChanged:
+        """The newest word on the position, once it says this."""
+
+        def says() -> bool:
+            told = self.protections()
+            newest = max(told, key=lambda event: event.revision) if told else None
+            return (
+                newest is not None
+                and newest.state == state
+                and all(getattr(newest, name) == value for name, value in expected.items())
+            )
+
+        try:
+            await eventually(says)
+        except AssertionError as error:
+            told = [
+                (one.revision, str(one.state), one.position_quantity, one.protected_quantity)
+                for one in self.protections()
+            ]
+            raise AssertionError(f"{error}; told {told[-5:]}") from error
+        return max(self.protections(), key=lambda event: event.revision)
+
+    async def becomes(self, question: Callable[[], Any]) -> Any:
+        return await eventually(question)
+
+    async def working(self) -> list[dict[str, Any]]:
+        """What works at the venue now, by its own account."""
+        return [order for order in await self.venue_orders() if order["status"] in ("NEW", "PARTIALLY_FILLED")]
+
     def alerts(self, code: str) -> list[AlertRaised]:
         return [event for event in self.heard if isinstance(event, AlertRaised) and event.code == code]
 
@@ -395,9 +465,9 @@ async def world(servers: Any, venue: RunningVenue) -> AsyncIterator[World]:
         "/admin/accounts",
         {"account": account, "key": account, "secret": account, "balances": {"USDT": "100000", "BTC": "1"}},
     )
-    risk, gateway = (_bystander(servers, name) for name in ("risk", "gateway"))
-    async with risk.running(), gateway.running():
-        around = World(servers, venue, account, risk, gateway)
+    risk, gateway, ingest = (_bystander(servers, name) for name in ("risk", "gateway", "ingest"))
+    async with risk.running(), gateway.running(), ingest.running():
+        around = World(servers, venue, account, risk, gateway, ingest)
         for event_class in HEARD:
             await _listen(gateway, event_class, around)
         try:

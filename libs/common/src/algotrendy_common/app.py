@@ -9,6 +9,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -83,12 +84,14 @@ class App:
 
     # -- what runs beside it -----------------------------------------------------------------------------------
 
-    def uses_database(self, *, size: int = 6) -> Database:
-        """The service's own schema, its outbox and its inbox."""
+    def uses_database(self, *, size: int = 6, idle_limit: timedelta | None = None) -> Database:
+        """The service's own schema, its outbox and its inbox; ``idle_limit`` as ``Database`` has it."""
         url = self.settings.postgres_url
         if url is None:
             raise InvariantBroken(f"{self.service} needs a PostgreSQL URL")
-        self._database = Database(url.get_secret_value(), check=self.bus.check_ownership, size=size)
+        self._database = Database(
+            url.get_secret_value(), check=self.bus.check_ownership, size=size, idle_limit=idle_limit
+        )
         self._relay = Relay(self._database, lambda: self.bus.jetstream, self._stream_went_back)
         self._database.on_commit = self._relay.offer
         self.health.add("database", self._database_problem)

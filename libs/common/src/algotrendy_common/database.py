@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -25,6 +26,7 @@ UNREACHABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 """What PostgreSQL being away looks like; a handler that meets it is retried.
 
@@ -95,8 +97,20 @@ class Transaction:
 class Database:
     """A service's own schema. ``on_commit`` is handed what a committed transaction has to publish."""
 
-    def __init__(self, url: str, *, check: Callable[[type[Event]], None], size: int = 6) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        check: Callable[[type[Event]], None],
+        size: int = 6,
+        idle_limit: timedelta | None = None,
+    ) -> None:
+        """``idle_limit``: PostgreSQL ends a transaction that says nothing for longer, so that a process that stands
+        still in the middle of one does not keep its locks."""
         self._url = url
+        self._session = (
+            {"idle_in_transaction_session_timeout": str(round(idle_limit.total_seconds() * 1000))} if idle_limit else {}
+        )
         self._check = check
         self._size = size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -113,7 +127,13 @@ class Database:
             ):
                 with attempt:
                     self._pool = await asyncpg.create_pool(
-                        self._url, min_size=1, max_size=self._size, init=_prepare, reset=_leave, command_timeout=10
+                        self._url,
+                        min_size=1,
+                        max_size=self._size,
+                        init=_prepare,
+                        reset=_leave,
+                        command_timeout=10,
+                        server_settings=self._session,
                     )
         except UNREACHABLE as error:
             raise Retryable(f"PostgreSQL does not answer: {error!r}") from error

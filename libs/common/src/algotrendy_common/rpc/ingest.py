@@ -77,6 +77,8 @@ class Feeds(Record):
 
 
 CANDLES = Call("ingest", "candles", CandlesAsked, Candles, ("agent", "backtest", "gateway"))
-INSTRUMENTS = Call("ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway"))
+INSTRUMENTS = Call(
+    "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
+)
 QUOTES = Call("ingest", "quotes", Nothing, Quotes, ("gateway", "risk", "agent"))
 FEEDS = Call("ingest", "feeds", Nothing, Feeds, ("gateway",))

@@ -33,6 +33,8 @@ class Starting:
         self._accounts = accounts
         self._opening = Opening(settings, database)
         self._heartbeats: list[Heartbeat] = []
+        for account in settings.every_account:
+            app.health.add(f"account {account.account}", lambda name=account.account: self._problem(name))  # type: ignore[misc]
 
     async def open(self) -> None:
         for account in self._settings.every_account:
@@ -48,7 +50,6 @@ class Starting:
             self._heartbeats.append(heartbeat)
             self._app.runs(f"desk {account.account}", running.desk.live)
             self._app.runs(f"heartbeat {account.account}", heartbeat.beat)
-            self._app.health.add(f"account {account.account}", running.desk.problem)
 
     async def _running(self, account: AccountSettings) -> RunningAccount:
         fence = self._lease.fences[account.account]
@@ -59,6 +60,10 @@ class Starting:
         venue = await self._opening.venue(account, lambda: desk.gate.halting)
         desk = Desk(account, self._settings, self._app, self._database, venue, self._lease)
         return RunningAccount(account, desk, venue)
+
+    async def _problem(self, account: str) -> str | None:
+        running = self._accounts.get(account)
+        return "not opened yet" if running is None else await running.desk.problem()
 
     async def end(self) -> None:
         for heartbeat in self._heartbeats:
