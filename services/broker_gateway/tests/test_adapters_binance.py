@@ -5,6 +5,7 @@ import contextlib
 import inspect
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,14 +16,19 @@ from algotrendy_broker_gateway.adapters import binance_messages as messages
 from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.answered import Answered, repointed
 from algotrendy_broker_gateway.adapters.binance import BinanceVenue
-from algotrendy_broker_gateway.adapters.binance_requests import order_request
+from algotrendy_broker_gateway.adapters.binance_pairs import Endings
+from algotrendy_broker_gateway.adapters.binance_requests import order_request, pair_request
 from algotrendy_broker_gateway.adapters.binance_wire import explicit, refused
-from algotrendy_broker_gateway.domain.venue_report import Standing
+from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_common.clock import from_ms
-from algotrendy_common.enums import Liquidity, Mode, OrderType, Side, TimeInForce
+from algotrendy_common.enums import Liquidity, MarginMode, Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
+from algotrendy_common.testing.waiting import eventually
 from algotrendy_core.instruments import Instrument
+from algotrendy_simulator.server import serving
+from algotrendy_simulator.settings import SimulatorSettings
+from algotrendy_simulator.testing import call_admin
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -327,3 +333,257 @@ def test_ccxt_still_has_the_places_that_are_opened():
     assert list(inspect.signature(ccxt.pro.binance.handle_errors).parameters)[1:8] == [
         "code", "reason", "url", "method", "headers", "body", "response",
     ]  # fmt: skip
+
+
+# -- triggers and pairs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"type": OrderType.STOP, "limit_price": None, "trigger_price": Decimal(40000)},
+            {"type": "STOP_LOSS", "stopPrice": "40000", "price": None, "timeInForce": None},
+        ),
+        (
+            {"type": OrderType.STOP_LIMIT, "trigger_price": Decimal(40000)},
+            {"type": "STOP_LOSS_LIMIT", "stopPrice": "40000", "price": "50000.1", "timeInForce": "GTC"},
+        ),
+        (
+            {"type": OrderType.TAKE_PROFIT, "limit_price": None, "trigger_price": Decimal(60000)},
+            {"type": "TAKE_PROFIT", "stopPrice": "60000"},
+        ),
+        (
+            {"type": OrderType.TRAILING_STOP, "limit_price": None, "trailing_ratio": Decimal("0.015")},
+            {"type": "STOP_LOSS", "trailingDelta": "150", "stopPrice": None},
+        ),
+        # A STOP_LOSS with a stopPrice would begin to trail once the price is worse.
+        (
+            {
+                "type": OrderType.TRAILING_STOP,
+                "limit_price": None,
+                "trailing_ratio": Decimal("0.015"),
+                "trigger_price": Decimal(60000),
+            },
+            {"type": "TAKE_PROFIT", "trailingDelta": "150", "stopPrice": "60000"},
+        ),
+        ({"time_in_force": TimeInForce.GTD, "good_until": from_ms(1)}, {"type": "LIMIT", "timeInForce": "GTC"}),
+    ],
+)
+def test_a_trigger_is_said_in_binances_words(changes, expected):
+    request = order_request("c" * 32, terms(side=Side.SELL, **changes), "BTCUSDT")
+
+    assert {name: request.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"type": OrderType.STOP, "limit_price": None}, "trigger_price_missing"),
+        ({"type": OrderType.STOP_LIMIT, "limit_price": None, "trigger_price": Decimal(1)}, "limit_price_missing"),
+        ({"type": OrderType.TRAILING_STOP, "trailing_ratio": Decimal("0.00015")}, "trailing_ratio"),
+        (
+            {"type": OrderType.STOP_LIMIT, "trigger_price": Decimal(1), "time_in_force": TimeInForce.POST_ONLY},
+            "time_in_force",
+        ),
+    ],
+)
+def test_what_binance_has_no_word_for_is_refused_before_it_leaves(changes, code):
+    with pytest.raises(VenueRefused) as refusal:
+        order_request("c" * 32, terms(**changes), "BTCUSDT")
+
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(("side", "limit", "stop"), [(Side.SELL, "above", "below"), (Side.BUY, "below", "above")])
+def test_a_pairs_take_profit_is_on_its_own_side_of_the_price(side, limit, stop):
+    request = pair_request("c" * 32, terms(side=side, type=OrderType.OCO, trigger_price=Decimal(40000)), "BTCUSDT")
+
+    assert (request[f"{limit}Type"], request[f"{limit}Price"]) == ("LIMIT_MAKER", "50000.1")
+    assert (request[f"{stop}Type"], request[f"{stop}StopPrice"]) == ("STOP_LOSS", "40000")
+    assert (request[f"{limit}ClientOrderId"], request[f"{stop}ClientOrderId"]) == ("c" * 32, "c" * 32 + "s")
+
+
+def _leg_event(order_id, status):
+    return {"i": order_id, "g": 7, "X": status}
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        # The stop is ended by the take-profit's fill, and the other way round: no cancellation of ours.
+        ([(1, "NEW"), (2, "NEW"), (2, "EXPIRED"), (1, "FILLED")], [True, True, False, True]),
+        ([(1, "FILLED"), (2, "EXPIRED")], [True, False]),
+        ([(1, "EXPIRED"), (2, "PARTIALLY_FILLED"), (2, "FILLED")], [False, True, True]),
+        ([(1, "CANCELED"), (2, "CANCELED")], [False, True]),
+        ([(1, "EXPIRED"), (1, "EXPIRED"), (2, "EXPIRED")], [False, False, True]),
+    ],
+)
+def test_a_pair_has_ended_when_both_legs_have(events, told):
+    endings = Endings()
+
+    assert [endings.tells(_leg_event(*event)) for event in events] == told
+    assert endings.tells({"i": 9, "g": -1, "X": "EXPIRED"})
+
+
+# -- the adapter at a simulated venue --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def trading():
+    """The adapter with half a bitcoin bought, the venue, and what the user stream says."""
+    settings = SimulatorSettings(port=0, paused=True, history=30)
+    async with serving(settings) as simulated:
+        venue = BinanceVenue(
+            VenueAccess(Mode.PAPER, simulated.http, simulated.ws, SecretStr(settings.key), settings.secret)
+        )
+        await venue.connect()
+        heard = []
+
+        async def listen():
+            async for message in venue.stream():
+                heard.append(message)
+
+        listening = asyncio.create_task(listen())
+        await eventually(lambda: heard)
+        await venue.submit("b" * 32, terms(type=OrderType.MARKET, limit_price=None, quantity=Decimal("0.5")))
+        yield venue, simulated, heard
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await venue.close()
+
+
+def pair_terms(**changes):
+    values = {"side": Side.SELL, "type": OrderType.OCO, "limit_price": Decimal(19000), "trigger_price": Decimal(15000)}
+    return terms(**(values | changes))
+
+
+async def price_of(simulated):
+    return Decimal((await call_admin(simulated.http, "GET", "/admin/status"))["symbols"][0]["last_price"])
+
+
+async def test_listings_carry_the_venues_steps_and_the_accounts_fees(trading):
+    venue, _, _ = trading
+
+    instrument = venue.instrument("BTC-USDT")
+    assert (instrument.price_step, instrument.quantity_step) == (Decimal("0.01"), Decimal("0.000001"))
+    assert (instrument.min_notional, instrument.maker_fee, instrument.taker_fee) == (
+        5,
+        Decimal("0.001"),
+        Decimal("0.001"),
+    )
+    assert venue.assets("BTC-USDT") == ("BTC", "USDT")
+    with pytest.raises(VenueRefused):
+        venue.instrument("DOGE-USDT")
+
+
+@pytest.mark.parametrize(("limit", "stop", "leg"), [("3", "-2000", "c" * 32), ("2000", "-4", "c" * 32 + "s")])
+async def test_a_pair_is_one_order_whichever_leg_trades(trading, limit, stop, leg):
+    venue, simulated, heard = trading
+    price = await price_of(simulated)
+    placed = await venue.submit(
+        "c" * 32, pair_terms(limit_price=price + Decimal(limit), trigger_price=price + Decimal(stop))
+    )
+    assert (placed.order.client_id, placed.order.type, placed.order.standing) == (
+        "c" * 32, OrderType.OCO, Standing.WORKING,
+    )  # fmt: skip
+    (working,) = await venue.open_orders()
+    assert working.order == placed.order
+    cursor = await venue.fills_cursor("BTC-USDT")
+
+    async def traded():
+        await call_admin(simulated.http, "POST", "/admin/step", {"candles": 1})
+        report = await venue.order("BTC-USDT", "c" * 32)
+        return report.order.standing is Standing.DONE and report
+
+    done = await eventually(traded)
+    assert (done.order.venue_order_id, done.order.executed_quantity) == (placed.order.venue_order_id, Decimal("0.01"))
+    fills = await venue.fills_of("BTC-USDT", placed.order.venue_order_id)
+    assert sum(fill.quantity for fill in fills) == Decimal("0.01")
+    assert {fill.venue_order_id for fill in fills} == {placed.order.venue_order_id}
+    assert (await venue.fills_after("BTC-USDT", cursor)).fills == fills
+    assert await venue.order_by_venue_id("BTC-USDT", placed.order.venue_order_id) == done
+    of_pair = [each for each in heard if isinstance(each, VenueReport) and each.order.client_id == "c" * 32]
+    assert of_pair[-1].order.standing is Standing.DONE
+    assert Standing.CANCELLED not in {each.order.standing for each in of_pair}
+    orders = {
+        order["clientOrderId"]: order["status"] for order in await call_admin(simulated.http, "GET", "/admin/orders")
+    }
+    assert orders[leg] == "FILLED"
+
+
+@pytest.mark.parametrize("knows_the_list", [True, False])
+async def test_a_pair_is_cancelled_as_one(trading, knows_the_list):
+    venue, _, heard = trading
+    placed = await venue.submit("c" * 32, pair_terms())
+
+    report = await venue.cancel("BTC-USDT", "c" * 32, placed.order.venue_order_id if knows_the_list else None)
+    assert (report.order.standing, report.order.limit_price, report.order.trigger_price) == (
+        Standing.CANCELLED, Decimal(19000), Decimal(15000),
+    )  # fmt: skip
+    assert await venue.open_orders() == ()
+    assert await venue.cancel("BTC-USDT", "c" * 32) is None
+    cancelled = lambda: [  # noqa: E731
+        each for each in heard if isinstance(each, VenueReport) and each.order.standing is Standing.CANCELLED
+    ]
+    assert len(await eventually(cancelled)) == 1
+
+
+async def test_a_waiting_order_is_seen_waiting_and_everything_is_cancelled_at_once(trading):
+    venue, _, _ = trading
+    stop = await venue.submit(
+        "d" * 32, terms(side=Side.SELL, type=OrderType.STOP, limit_price=None, trigger_price=Decimal(15000))
+    )
+    assert (stop.order.waiting, stop.order.trigger_price, stop.order.type) == (True, Decimal(15000), OrderType.STOP)
+    trailing = terms(
+        side=Side.SELL, type=OrderType.TRAILING_STOP, limit_price=None, trailing_ratio=Decimal("0.02"),
+        trigger_price=Decimal(18000),
+    )  # fmt: skip
+    await venue.submit("e" * 32, trailing)
+    await venue.submit("f" * 32, pair_terms())
+    shown = {report.order.client_id: report.order for report in await venue.open_orders()}
+    assert (shown["e" * 32].type, shown["e" * 32].trailing_ratio) == (OrderType.TRAILING_STOP, Decimal("0.02"))
+    assert {"d" * 32, "e" * 32, "f" * 32} == set(shown)
+    await venue.cancel_all()
+    assert await venue.open_orders() == ()
+    await venue.cancel_all()
+
+
+async def test_a_clock_that_is_wrong_is_set_by_the_venues(trading):
+    venue, _, _ = trading
+    venue._wire.options["timeDifference"] = -60_000
+    with pytest.raises(VenueRefused) as refusal:
+        await venue.submit("c" * 32, terms(limit_price=Decimal(15000)))
+    assert refusal.value.code == "clock_skew"
+    await venue.ping()
+    assert (await venue.submit("c" * 32, terms(limit_price=Decimal(15000)))).order.standing is Standing.WORKING
+
+
+async def test_nothing_is_sent_to_a_venue_that_has_banned_us(trading):
+    venue, simulated, _ = trading
+    await call_admin(simulated.http, "POST", "/admin/ban", {"seconds": 60})
+    with pytest.raises(VenueUnreachable):
+        await venue.balances()
+    await call_admin(simulated.http, "DELETE", "/admin/faults")
+    with pytest.raises(VenueRefused) as refusal:
+        await venue.submit("c" * 32, terms())
+    assert refusal.value.code == "rate_limited"
+
+
+async def test_a_closed_venue_leaves_an_order_unknown(trading):
+    """ccxt takes the answer for a bad request, which would be a refusal."""
+    venue, simulated, _ = trading
+    await call_admin(simulated.http, "POST", "/admin/maintenance", {"on": True})
+    with pytest.raises(OutcomeUnknown):
+        await venue.submit("c" * 32, terms())
+
+
+async def test_spot_has_neither_leverage_nor_a_dead_mans_switch(trading):
+    venue, _, _ = trading
+    assert await venue.positions() == ()
+    with pytest.raises(VenueRefused):
+        await venue.set_leverage("BTC-USDT", Decimal(2), MarginMode.CROSS)
+    with pytest.raises(VenueRefused):
+        await venue.arm_dead_man_switch(timedelta(seconds=10))
+    assert not venue.capabilities.dead_man_switch
+    assert venue.capabilities.margin_modes == {MarginMode.NONE}

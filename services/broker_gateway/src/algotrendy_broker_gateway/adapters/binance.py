@@ -141,15 +141,15 @@ class BinanceVenue(CcxtVenue):
         if venue_order_id is not None and pairs.list_id(venue_order_id) is not None:
             return await self._cancel_pair(market | {"listClientOrderId": client_id})
         request = market | {"origClientOrderId": client_id}
-        # A pair's working leg may be the stop, which has another id: only the list's is sure.
-        read = lambda answer: None if "orderReports" in answer else self._answered(answer)  # noqa: E731
+        # Who cancels a leg has cancelled its pair, and is told of both.
+        read = lambda answer: (self._answered_pair if "orderReports" in answer else self._answered)(answer)  # noqa: E731
         try:
-            report = await self._change(lambda: self._wire.private_delete_order(request), read)
+            return await self._change(lambda: self._wire.private_delete_order(request), read)
         except VenueRefused as no:
             if no.context.get("venue_code") not in NO_SUCH_ORDER:
                 raise
+            # A pair's working leg may be the stop, which has another id: only the list's is sure.
             return await self._cancel_pair(market | {"listClientOrderId": client_id})
-        return report if report is not None else await self.order(symbol, client_id)
 
     async def _cancel_pair(self, request: dict[str, str]) -> VenueReport | None:
         try:

@@ -216,7 +216,7 @@ def _triggering(
     """Type, trigger price and trailing ratio; prices that are zero are none."""
     type_ = _TYPES[name]
     trigger = Decimal(stop_price or 0)
-    if type_ is OrderType.STOP and trailing_delta:
+    if type_.triggered and trailing_delta:
         return OrderType.TRAILING_STOP, trigger or None, Decimal(trailing_delta) / _BASIS_POINTS
     return type_, (trigger or None) if type_.triggered else None, None
 

@@ -23,7 +23,6 @@ _TRIGGERED = {
     OrderType.STOP_LIMIT: "STOP_LOSS_LIMIT",
     OrderType.TAKE_PROFIT: "TAKE_PROFIT",
     OrderType.TAKE_PROFIT_LIMIT: "TAKE_PROFIT_LIMIT",
-    OrderType.TRAILING_STOP: "STOP_LOSS",
 }
 _BASIS_POINTS = Decimal(10_000)
 STOP_LEG = "s"
@@ -41,8 +40,11 @@ def order_request(client_order_id: str, terms: OrderTerms, market_id: str) -> di
     }
     if terms.type is OrderType.MARKET:
         return request | {"type": "MARKET"}
+    if terms.type is OrderType.TRAILING_STOP:
+        return request | _trailing(terms)
     if terms.type in _TRIGGERED:
-        return request | {"type": _TRIGGERED[terms.type]} | _trigger(terms) | _limit(terms)
+        trigger = {"type": _TRIGGERED[terms.type], "stopPrice": _trigger_price(terms)}
+        return request | trigger | _limit(terms)
     if terms.time_in_force is TimeInForce.POST_ONLY:
         return request | {"type": "LIMIT_MAKER", "price": _limit_price(terms)}
     return request | {"type": "LIMIT"} | _limit(terms)
@@ -50,12 +52,10 @@ def order_request(client_order_id: str, terms: OrderTerms, market_id: str) -> di
 
 def pair_request(client_order_id: str, terms: OrderTerms, market_id: str) -> dict[str, str]:
     """The body of ``POST /api/v3/orderList/oco``: the take-profit rests as a maker, the stop waits beyond the price."""
-    if terms.trigger_price is None:
-        raise VenueRefused("trigger_price_missing", "a pair needs the price of its stop")
     limit = {"Type": "LIMIT_MAKER", "Price": _limit_price(terms), "ClientOrderId": client_order_id}
     stop = {
         "Type": "STOP_LOSS",
-        "StopPrice": plain(terms.trigger_price),
+        "StopPrice": _trigger_price(terms),
         "ClientOrderId": f"{client_order_id}{STOP_LEG}",
     }
     above, below = (limit, stop) if terms.side is Side.SELL else (stop, limit)
@@ -70,16 +70,21 @@ def pair_request(client_order_id: str, terms: OrderTerms, market_id: str) -> dic
     }
 
 
-def _trigger(terms: OrderTerms) -> dict[str, str]:
-    if terms.type is not OrderType.TRAILING_STOP:
-        if terms.trigger_price is None:
-            raise VenueRefused("trigger_price_missing", f"a {terms.type} order needs a trigger price")
-        return {"stopPrice": plain(terms.trigger_price)}
+def _trailing(terms: OrderTerms) -> dict[str, str]:
     distance = (terms.trailing_ratio or Decimal(0)) * _BASIS_POINTS
     if distance <= 0 or distance != distance.to_integral_value():
         raise VenueRefused("trailing_ratio", "the distance of a trailing stop is in whole basis points here")
-    begins = {} if terms.trigger_price is None else {"stopPrice": plain(terms.trigger_price)}
-    return {"trailingDelta": str(int(distance))} | begins
+    delta = {"trailingDelta": str(int(distance))}
+    if terms.trigger_price is None:
+        return {"type": "STOP_LOSS"} | delta
+    # A stop with a price of its own would begin to trail once the price is worse; a take-profit, once it is better.
+    return {"type": "TAKE_PROFIT", "stopPrice": plain(terms.trigger_price)} | delta
+
+
+def _trigger_price(terms: OrderTerms) -> str:
+    if terms.trigger_price is None:
+        raise VenueRefused("trigger_price_missing", f"a {terms.type} order needs a trigger price")
+    return plain(terms.trigger_price)
 
 
 def _limit(terms: OrderTerms) -> dict[str, str]:

@@ -62,7 +62,13 @@ class SignedOperations:
         order = self.find(account, parameters)
         if order is None:
             raise BinanceError(*UNKNOWN_ORDER)
-        return self._cancel(account, order, parameters.optional("newClientOrderId"))
+        answer = self._cancel(account, order, parameters.optional("newClientOrderId"))
+        if order.sibling is None:
+            return answer
+        # Who cancels a leg cancels its list, and is answered as if it had been asked for.
+        legs = sorted((order, self.exchange.orders[order.sibling]), key=lambda leg: leg.order_id)
+        reports = [order_wire.cancelled_order(leg, answer["clientOrderId"]) for leg in legs]
+        return order_wire.order_list(legs) | {"orderReports": reports}
 
     def cancel_all(self, account: Account, parameters: Parameters) -> list[Json]:
         symbol = self._symbol(parameters)
