@@ -69,6 +69,17 @@ PATIENT = {
 """The production durations, shortened."""
 
 
+_LESS_ABLE = """
+import runpy, sys
+from dataclasses import replace
+from algotrendy_broker_gateway.adapters.binance import BinanceVenue
+from algotrendy_common.enums import OrderType
+can = frozenset(OrderType(name) for name in sys.argv[1:])
+BinanceVenue.capabilities = replace(BinanceVenue.capabilities, resting=can)
+runpy.run_module("algotrendy_broker_gateway", run_name="__main__")
+"""
+
+
 async def eventually[T](question: Callable[[], Any], *, within_s: float = 20.0) -> Any:
     """The first true answer; asks again and again until the deadline, then fails with the last one."""
     deadline = asyncio.get_running_loop().time() + within_s
@@ -138,15 +149,19 @@ class World:
             await eventually(ready)
 
     @asynccontextmanager
-    async def process(self, **changes: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """The service as a process of its own, ready; killed at the end."""
+    async def process(
+        self, holding: tuple[str, ...] | None = None, **changes: str
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The service as a process of its own, ready; killed at the end.
+
+        ``holding``: the order types that its adapter says the venue holds; None leaves what it says.
+        """
         port = _free_port()
         environment = self.environment(HEALTH_PORT=str(port), **changes)
         log = (self.servers.home.logs / "broker_gateway-test.log").open("a")
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "algotrendy_broker_gateway",
+            *(("-m", "algotrendy_broker_gateway") if holding is None else ("-c", _LESS_ABLE, *holding)),
             env=os.environ | environment,
             stdout=log,
             stderr=log,
@@ -359,10 +374,7 @@ class World:
         try:
             await eventually(says)
         except AssertionError as error:
-            told = [
-                (one.revision, str(one.state), one.position_quantity, one.protected_quantity)
-                for one in self.protections()
-            ]
+            told = [(one.revision, str(one.state), one.protected_quantity) for one in self.protections()]
             raise AssertionError(f"{error}; told {told[-5:]}") from error
         return max(self.protections(), key=lambda event: event.revision)
 
@@ -420,7 +432,11 @@ class World:
             assert row["quantity"] == venues[base] - opening.get(base, 0)
         client_ids = [order["clientOrderId"] for order in await self.venue_orders()]
         assert len(client_ids) == len(set(client_ids))
-        known = await self.query("SELECT venue_order_id FROM orders WHERE account = $1", self.account)
+        known = await self.query(
+            "SELECT unnest(array_append(ended_venue_ids, venue_order_id)) AS venue_order_id FROM orders"
+            " WHERE account = $1",
+            self.account,
+        )
         assert {str(order["orderId"]) for order in await self.venue_orders()} == {
             row["venue_order_id"] for row in known if row["venue_order_id"]
         }

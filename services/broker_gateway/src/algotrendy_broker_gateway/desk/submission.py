@@ -174,7 +174,8 @@ class Submission:
 
     async def _enter_cancelled(self, tx: Transaction, approved: OrderApproved) -> None:
         wanted = await self._orders.early_cancel(tx, approved.terms.order_id)
-        admission = admit(approved, Gate.WAITING, self._venue.name, self._clock.now())
+        gate = Gate.WAITING if approved.terms.account == self._account else None
+        admission = admit(approved, gate, self._venue.name, self._clock.now())
         told = announcements.order_updated(self._events, admission.order, admission.order.created_at)
         await self._orders.add(tx, admission.order, admission.history, told)
         await tx.emit(told)
