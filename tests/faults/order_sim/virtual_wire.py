@@ -308,6 +308,8 @@ class UserStream:
         self._disorder = disorder
         self._line: asyncio.Queue[StreamMessage] | None = None
         self._last_s = 0.0
+        self.last_told_s = 0.0
+        """When something last happened to the account at the venue."""
         self.silent_until_s = 0.0
         network.exchange.tell = self.tell
 
@@ -322,6 +324,7 @@ class UserStream:
 
     def tell(self, report: VenueReport) -> None:
         network = self._network
+        self.last_told_s = network.loop.now_s
         if self._line is None or network.loop.now_s < self.silent_until_s:
             return
         delay_s = network.latency()

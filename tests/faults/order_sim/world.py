@@ -141,7 +141,7 @@ class World:
             undelivered = not all(message.acknowledged or message.refused for message in self.messages)
             if unanswered or undelivered or sum(self.network.underway.values()):
                 settled_s = self.loop.now_s
-            elif self.reconciled_at_s > settled_s + 1.0:
+            elif self.reconciled_at_s > max(settled_s, self.stream.last_told_s) + 1.0:
                 return
         self.say("not settled")
 
