@@ -40,6 +40,9 @@ check: install  ## Lint, types, import contracts, schema rules, generated docume
 bench: install  ## Measure: make bench NAME=tick_to_order (a folder of benchmarks/), or all of them
 	@$(BIN)/python -m benchmarks $(NAME)
 
+faults: install  ## Prove by faults: make faults NAME=order_sim SEEDS=200 (a folder of tests/faults/ with a run.py)
+	@$(BIN)/python -m tests.faults $(NAME) $(if $(SEEDS),--seeds $(SEEDS))
+
 docs: install-python  ## Write the documents that are generated: subjects, AsyncAPI, OpenAPI
 	@$(BIN)/python -m algotrendy_common.documents docs
 	@$(BIN)/python -m algotrendy_gateway.openapi > docs/openapi.json
@@ -57,4 +60,4 @@ clean: install-python  ## Remove what was built and the demo's data (it asks fir
 	@$(BIN)/algotrendy reset
 	@rm -rf .build web/out web/.next
 
-.PHONY: help install install-python demo smoke test check bench docs compose-files format lock clean
+.PHONY: help install install-python demo smoke test check bench faults docs compose-files format lock clean

@@ -5,7 +5,8 @@ Invariant: no desk is put together here; what the service reads, runs and prepar
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -13,16 +14,14 @@ from unittest import mock
 from algotrendy_broker_gateway import service
 from algotrendy_broker_gateway.desk.desk import Desk
 from algotrendy_broker_gateway.desk.gate import TradingGate
-from algotrendy_broker_gateway.settings import BrokerGatewaySettings
 from algotrendy_common.database import Database
 from algotrendy_common.enums import Severity
 from algotrendy_common.errors import Retryable
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.rpc import risk
 
-from tests.faults.order_sim.process import Process
+from tests.faults.order_sim.process import CURRENT, Process
 from tests.faults.order_sim.virtual_postgres import Pool
-from tests.faults.order_sim.virtual_wire import VirtualVenue
 
 if TYPE_CHECKING:
     from tests.faults.order_sim.world import World
@@ -45,9 +44,10 @@ class VirtualApp:
         self._handlers: dict[type[Event], Callable[[Any], Awaitable[None]]] = {}
 
     @property
-    def gate(self) -> TradingGate:
-        """Of the one account."""
-        return next(work.__self__.gate for work in self.loops if isinstance(getattr(work, "__self__", None), Desk))
+    def gate(self) -> TradingGate | None:
+        """Of the one account; None before it was opened."""
+        desks = (work.__self__ for work in self.loops if isinstance(getattr(work, "__self__", None), Desk))
+        return next((desk.gate for desk in desks), None)
 
     async def hear(self, event: Event) -> None:
         """Hand an event to the service's own handler."""
@@ -55,7 +55,7 @@ class VirtualApp:
 
     # ── what the service says of itself ─────────────────────────────────────────────────────────────────────────
 
-    def uses_database(self, *, size: int = 6) -> Database:
+    def uses_database(self, **pool: Any) -> Database:
         database = Database("virtual", check=lambda event_class: None)
         database._pool = Pool(self._world.postgres, self._process)  # type: ignore[assignment]
         return database
@@ -64,7 +64,9 @@ class VirtualApp:
         self._handlers[event_class] = handler
 
     def runs(self, name: str, work: Work) -> None:
-        self.loops.append(work)
+        # There is no kill file here, and fifty looks a second for one cost more than all else.
+        if name != "kill file":
+            self.loops.append(work)
 
     def before_reading(self, work: Work) -> None:
         self.before.append(work)
@@ -99,22 +101,30 @@ class VirtualApp:
         if call is risk.STATE:
             return risk.AccountState(state=self._world.risk_state(), equity_curve=())
         if call is risk.HALTS:
-            return risk.Halts(halts=())
+            return risk.Halts(halts=self._world.halts())
         raise Retryable(f"nobody answers {call.subject} here")
 
 
-def wired(app: VirtualApp, venue: VirtualVenue, settings: BrokerGatewaySettings) -> None:
-    """Have the service fill ``app``, with ``venue`` wherever it opens one."""
-    openers = [
-        mock.patch.object(module, "open_venue", return_value=venue)
-        for name, module in tuple(sys.modules.items())
-        if name.startswith("algotrendy_broker_gateway.") and hasattr(module, "open_venue")
-    ]
-    with mock.patch.object(service, "App", return_value=app):
-        for opener in openers:
-            opener.start()
-        try:
-            service.build_app(settings)
-        finally:
-            for opener in openers:
-                opener.stop()
+@contextmanager
+def virtual_service() -> Iterator[None]:
+    """For a block: the service takes its application and its venue from the process that it is built in."""
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(service, "App", _app))
+        for name, module in tuple(sys.modules.items()):
+            if name.startswith("algotrendy_broker_gateway.") and hasattr(module, "open_venue"):
+                patches.enter_context(mock.patch.object(module, "open_venue", _venue))
+        yield
+
+
+def _current() -> Process:
+    process = CURRENT.get()
+    assert process is not None
+    return process
+
+
+def _app(*told: Any) -> Any:
+    return _current().app
+
+
+def _venue(*told: Any) -> Any:
+    return _current().venue

@@ -32,12 +32,17 @@ _REWRITES = (
     (re.compile(r"<> ALL\s*\(([^()]*)\)"), r"NOT IN (SELECT value FROM json_each(\1))"),
     (re.compile(r"= ANY\s*\(([^()]*)\)"), r"IN (SELECT value FROM json_each(\1))"),
     (re.compile(r"(\w+) @> ARRAY\[(\?\d+)\]"), r"EXISTS (SELECT 1 FROM json_each(\1) WHERE value = \2)"),
+    (
+        re.compile(r"\barray\(SELECT (.+?) FROM (.+?)\) AS (\w+)"),
+        r'(SELECT json_group_array(\1) FROM \2) AS "\3 [arraytext]"',
+    ),
     (re.compile(r"\barray_append\((\w+), "), r"json_insert(\1, '$[#]', "),
     (re.compile(r"\bcardinality\("), "json_array_length("),
     (re.compile(r"\bgreatest\("), "max("),
     (re.compile(r"\bleast\("), "min("),
     (re.compile(r"([\w.]+) \+ (excluded\.\w+|\?\d+)"), r"decimal_add(\1, \2)"),
 )
+_DETECT = sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES
 _PARAMETER = re.compile(r"\?(\d+)")
 
 
@@ -234,7 +239,7 @@ def opened(migrations: Sequence[Path], now: Any) -> sqlite3.Connection:
 
 
 def _connected(now: Callable[[], str]) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, detect_types=sqlite3.PARSE_DECLTYPES)
+    connection = sqlite3.connect(":memory:", isolation_level=None, detect_types=_DETECT)
     connection.create_collation("decimal", _compare_decimals)
     connection.create_function("decimal_add", 2, _add_decimals)
     connection.create_function("moment_add", 2, _add_seconds)

@@ -43,6 +43,9 @@ class Process:
         self._context = copy_context()
         self._context.run(CURRENT.set, self)
         self.number = number
+        self.app: Any = None
+        self.venue: Any = None
+        """What the service built in this process is given."""
         self.dead = False
         self.died: asyncio.Future[str] = loop.create_future()
 

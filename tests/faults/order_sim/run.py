@@ -18,6 +18,7 @@ import structlog
 from algotrendy_common.clock import monotonic_s
 from algotrendy_common.money import plain
 
+from tests.faults.order_sim.gateway_service import virtual_service
 from tests.faults.order_sim.verdict import Verdict, judged
 from tests.faults.order_sim.virtual_loop import Determined, VirtualLoop
 from tests.faults.order_sim.world import World
@@ -49,7 +50,7 @@ def simulated(seed: int) -> World:
     """A seed's world, at its end."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    with Determined(loop, str(seed)):
+    with Determined(loop, str(seed)), virtual_service():
         world = World(seed, loop)
         try:
             loop.run_until_complete(world.run())

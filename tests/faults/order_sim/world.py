@@ -13,18 +13,19 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from algotrendy_broker_gateway import service
 from algotrendy_broker_gateway.domain.admission import Gate
 from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_common import ids
 from algotrendy_common.approval import Signer
-from algotrendy_common.enums import OrderSource, OrderType, Side
+from algotrendy_common.enums import HaltLevel, OrderSource, OrderType, Side
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.order import OrderApproved, OrderCancelRequested, OrderOrigin, OrderTerms
-from algotrendy_common.events.risk import RiskStateChanged, TradingState
+from algotrendy_common.events.risk import HaltChanged, RiskStateChanged, TradingState
 from algotrendy_common.settings import PlatformSettings
+from pydantic import SecretStr
 
-from tests.faults.order_sim import gateway_service
 from tests.faults.order_sim.gateway_service import VirtualApp
 from tests.faults.order_sim.plan import Plan, Ticket, planned
 from tests.faults.order_sim.process import Crashes, Process, ProcessDied
@@ -95,6 +96,7 @@ class World:
         self.messages: list[Message] = []
         self.approved: dict[str, OrderTerms] = {}
         self.halted = False
+        self._switch: HaltChanged | None = None
         self.statuses: dict[str, str] = {}
         self.reconciled_at_s = -1.0
         self._events = EventFactory("risk", self.clock)
@@ -161,9 +163,9 @@ class World:
     async def _live(self, process: Process) -> None:
         """The service as its own wiring makes it, started in the order in which ``App.running`` does that."""
         try:
-            venue = VirtualVenue(process, self.network, self.stream)
-            app = VirtualApp(self, process)
-            gateway_service.wired(app, venue, _settings())
+            venue = process.venue = VirtualVenue(process, self.network, self.stream)
+            app = process.app = VirtualApp(self, process)
+            service.build_app(_settings())
             life = self._life = Life(process, app, venue)
             for work in app.before:
                 await work()
@@ -342,11 +344,31 @@ class World:
         self.exchange.submit(f"web-{order_id[:8]}", terms)
 
     async def _halt(self, for_s: float) -> None:
-        for halted in (True, False):
-            self.halted = halted
-            if self._life is not None and self._life.reading:
-                self._life.process.spawn(self._risk_said(self._life))
+        """Risk's own halt, or the kill switch."""
+        switch = self._chance.random() < 0.5
+        for engaged in (True, False):
+            if switch:
+                self._switch = self._events.make(
+                    HaltChanged,
+                    level=HaltLevel.ACCOUNT,
+                    key=ACCOUNT,
+                    revision=1 if engaged else 2,
+                    engaged=engaged,
+                    by="ada",
+                    reason="drill",
+                    flatten=False,
+                    since=self.clock.now(),
+                )
+            else:
+                self.halted = engaged
+            life = self._life
+            if life is not None and life.reading:
+                life.process.spawn(life.app.hear(self._switch) if switch else self._risk_said(life))
             await asyncio.sleep(for_s)
+
+    def halts(self) -> tuple[HaltChanged, ...]:
+        """In force now."""
+        return (self._switch,) if self._switch is not None and self._switch.engaged else ()
 
     def _bus_repeats(self, for_s: float) -> None:
         """A message comes again although it was acknowledged."""
@@ -369,11 +391,12 @@ class World:
         self._look_at_gate()
         if life is None or not life.compared or not compared <= life.venue.answered:
             self.observed.sent_unreconciled += 1
-        if life is not None and life.app.gate.state is not Gate.OPEN:
+        if life is not None and life.app.gate is not None and life.app.gate.state is not Gate.OPEN:
             self.observed.sent_while_closed += 1
 
     def _look_at_gate(self) -> None:
-        if self._life is not None and self._life.app.gate.reconciled:
+        gate = self._life.app.gate if self._life is not None else None
+        if self._life is not None and gate is not None and gate.reconciled:
             self._life.compared = True
 
     def _read_outbox(self) -> None:
@@ -409,7 +432,13 @@ class World:
 
 
 def _settings() -> BrokerGatewaySettings:
-    account = AccountSettings.model_construct(account=ACCOUNT, venue=NAME, symbols=SYMBOLS)  # type: ignore[arg-type]
+    account = AccountSettings.model_construct(
+        account=ACCOUNT,
+        venue=NAME,  # type: ignore[arg-type]
+        symbols=SYMBOLS,
+        api_key=SecretStr("simulated"),
+        api_secret=SecretStr("simulated"),
+    )
     return BrokerGatewaySettings.model_construct(
         platform=PlatformSettings(),
         accounts=(account,),

@@ -10,6 +10,7 @@ import random
 import sys
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -156,11 +157,12 @@ class Blow:
             self._found.broken += [f"seed {self._plan.seed}: {order} before reconciliation" for order in early]
 
 
-async def proof(first: int, seeds: int, patience_s: float | None = None) -> Found:
+async def proof(seeds: Iterable[int], patience_s: float | None = None) -> Found:
+    """Stops early where ``patience_s`` ends."""
     found = Found()
     began = monotonic_s()
     async with running_field() as (ground, trader):
-        for seed in range(first, first + seeds):
+        for seed in seeds:
             plan = planned(seed)
             began_s = monotonic_s()
             await Blow(ground, trader, plan, found).strike()
@@ -212,7 +214,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     options = parser.parse_args(arguments)
-    found = asyncio.run(proof(options.first, options.seeds))
+    found = asyncio.run(proof(range(options.first, options.first + options.seeds)))
     for line in found.broken[:40]:
         print(line[:300])
     print(json.dumps({"name": "orders"} | figures(found) | {"ok": passed(found)}), flush=True)
