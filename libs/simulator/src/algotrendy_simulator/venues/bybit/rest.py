@@ -70,6 +70,7 @@ class Rest:
             ("GET", "/v5/user/query-api", signed.key_information),
             ("GET", "/v5/account/info", signed.account_information),
             ("GET", "/v5/account/wallet-balance", signed.wallet),
+            ("GET", "/v5/account/fee-rate", signed.fee_rates),
             ("GET", "/v5/asset/coin/query-info", signed.coins),
             ("GET", "/v5/order/realtime", signed.open_orders),
             ("GET", "/v5/order/history", signed.closed_orders),

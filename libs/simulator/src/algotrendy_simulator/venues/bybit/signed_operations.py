@@ -11,6 +11,7 @@ from algotrendy_common.clock import Clock, to_ms
 from algotrendy_common.enums import MarginMode
 from algotrendy_common.errors import Refused
 from algotrendy_common.ids import new_id
+from algotrendy_common.money import plain
 
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.engine import Exchange
@@ -19,7 +20,7 @@ from algotrendy_simulator.orders import Order
 from algotrendy_simulator.venues.bybit import order_wire
 from algotrendy_simulator.venues.bybit.order_request import client_id, order_request
 from algotrendy_simulator.venues.bybit.parameters import Parameters
-from algotrendy_simulator.venues.bybit.products import LINEAR, Products, category_of
+from algotrendy_simulator.venues.bybit.products import LINEAR, Products, category_of, symbol_of
 from algotrendy_simulator.venues.bybit.refusals import (
     SPOT,
     BybitError,
@@ -186,7 +187,7 @@ class SignedOperations:
             "readOnly": 0,
             "secret": "",
             "permissions": {
-                "ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": [], "Options": [],
+                "ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": ["Withdraw"] if account.may_withdraw else [], "Options": [],
             },
             "ips": ["*"],
             "type": 1,
@@ -195,6 +196,21 @@ class SignedOperations:
             "userID": 1,
             "isMaster": True,
         }  # fmt: skip
+
+    def fee_rates(self, account: Account, parameters: Parameters) -> Json:
+        symbol = parameters.optional("symbol")
+        category = parameters.category()
+        asked = self.products.all(category) if symbol is None else [self.products.market(category, symbol)]
+        rows = [
+            {
+                "symbol": symbol_of(market),
+                "baseCoin": "",
+                "takerFeeRate": plain(market.instrument.taker_fee),
+                "makerFeeRate": plain(market.instrument.maker_fee),
+            }
+            for market in asked
+        ]
+        return {"category": category, "list": rows}
 
     def account_information(self, account: Account, parameters: Parameters) -> Json:
         return {"marginMode": "REGULAR_MARGIN", "updatedTime": "0", "unifiedMarginStatus": 6, "dcpStatus": "ON"}

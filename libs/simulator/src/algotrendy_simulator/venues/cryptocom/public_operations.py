@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from algotrendy_common.enums import Side
+from algotrendy_common.money import plain
 from algotrendy_core.instruments import InstrumentKind
 
 from algotrendy_simulator.engine import Exchange
@@ -43,6 +44,18 @@ class PublicOperations:
 
     def list_instruments(self, parameters: Parameters) -> Json:
         return {"data": [wire.instrument(market) for market in self.instruments.by_name.values()]}
+
+    def risk_parameters(self, parameters: Parameters) -> Json:
+        """The one place where the least value of an order stands, by base currency."""
+        rows = [
+            {
+                "instrument_name": market.instrument.base,
+                "min_order_notional_usd": plain(market.instrument.min_notional),
+                "max_order_notional_usd": "10000000",
+            }
+            for market in self.instruments.by_name.values()
+        ]
+        return {"default_max_product_leverage_for_spot": "1.0", "base_currency_config": rows}
 
     def tickers(self, parameters: Parameters) -> Json:
         name = parameters.optional("instrument_name")

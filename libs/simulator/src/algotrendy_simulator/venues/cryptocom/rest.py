@@ -55,6 +55,7 @@ class Rest:
         return [
             ("public/get-instruments", public.list_instruments),
             ("public/get-tickers", public.tickers),
+            ("public/get-risk-parameters", public.risk_parameters),
             ("public/get-book", public.book),
             ("public/get-trades", public.trades),
             ("public/get-candlestick", public.candles),
@@ -73,6 +74,7 @@ class Rest:
             ("private/get-trades", signed.trades),
             ("private/user-balance", signed.balance),
             ("private/get-positions", signed.positions),
+            ("private/get-fee-rate", signed.fee_rates),
             ("private/get-currency-networks", signed.currency_networks),
         ]
 

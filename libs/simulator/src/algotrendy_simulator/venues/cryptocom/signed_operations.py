@@ -11,6 +11,7 @@ from algotrendy_common.clock import Clock, to_ms
 from algotrendy_common.enums import OrderType, Side, TimeInForce
 from algotrendy_common.errors import Refused
 from algotrendy_common.ids import new_id
+from algotrendy_common.money import plain
 
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.engine import Exchange
@@ -106,6 +107,16 @@ class SignedOperations:
 
     def balance(self, account: Account, parameters: Parameters) -> Json:
         return {"data": [wire.balances(account)]}
+
+    def fee_rates(self, account: Account, parameters: Parameters) -> Json:
+        """In hundredths of a percent, the same for all pairs: of the first one here."""
+        instrument = next(iter(self.instruments.by_name.values())).instrument
+        return {
+            "spot_tier": "1",
+            "deriv_tier": "1",
+            "effective_spot_maker_rate_bps": plain(instrument.maker_fee * 10_000),
+            "effective_spot_taker_rate_bps": plain(instrument.taker_fee * 10_000),
+        }
 
     def positions(self, account: Account, parameters: Parameters) -> Json:
         return {"data": []}
