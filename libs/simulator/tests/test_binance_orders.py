@@ -276,3 +276,18 @@ async def test_faults_refuse_in_binances_words_and_change_nothing(
     found, body, _ = await call(venue.http, "POST", "/api/v3/order", signed(market))
     assert (found, body["code"]) == (status, code)
     assert await call_admin(venue.http, "GET", "/admin/orders") == []
+
+
+async def test_everything_of_a_symbol_is_cancelled_with_its_pairs(venue: Running, client: ccxt.pro.binance) -> None:
+    await bought(client)
+    await pair(venue, client, 3000, -3000)
+    await client.create_order(BTC, "limit", "buy", 0.02, 15_000)
+    answer = await client.private_delete_openorders({"symbol": "BTCUSDT"})
+    assert [len(each.get("orderReports", [])) for each in answer] == [2, 0]
+    assert await client.fetch_open_orders(BTC) == []
+
+
+async def test_a_key_says_what_it_may_do(venue: Running, client: ccxt.pro.binance) -> None:
+    assert (await client.sapi_get_account_apirestrictions())["enableWithdrawals"] is False
+    venue.simulation.exchange.accounts["paper-1"].may_withdraw = True
+    assert (await client.sapi_get_account_apirestrictions())["enableWithdrawals"] is True

@@ -108,6 +108,7 @@ class Rest:
             ("GET", "/api/v3/myTrades", 20, signed.my_trades),
             ("GET", "/sapi/v1/capital/config/getall", 10, signed.coins),
             ("GET", "/sapi/v1/asset/tradeFee", 1, signed.trade_fee),
+            ("GET", "/sapi/v1/account/apiRestrictions", 1, signed.key_rights),
             ("GET", "/sapi/v1/margin/allPairs", 1, _nothing),
             ("GET", "/sapi/v1/margin/isolated/allPairs", 1, _nothing),
         ]

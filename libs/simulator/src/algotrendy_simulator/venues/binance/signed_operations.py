@@ -62,20 +62,14 @@ class SignedOperations:
         order = self.find(account, parameters)
         if order is None:
             raise BinanceError(*UNKNOWN_ORDER)
-        answer = self._cancel(account, order, parameters.optional("newClientOrderId"))
-        if order.sibling is None:
-            return answer
-        # Who cancels a leg cancels its list, and is answered as if it had been asked for.
-        legs = sorted((order, self.exchange.orders[order.sibling]), key=lambda leg: leg.order_id)
-        reports = [order_wire.cancelled_order(leg, answer["clientOrderId"]) for leg in legs]
-        return order_wire.order_list(legs) | {"orderReports": reports}
+        return self._cancel(account, order, parameters.optional("newClientOrderId"))
 
     def cancel_all(self, account: Account, parameters: Parameters) -> list[Json]:
         symbol = self._symbol(parameters)
         orders = self.exchange.open_orders(account, symbol)
         if not orders:
             raise BinanceError(*UNKNOWN_ORDER)
-        return [self._cancel(account, order, None) for order in orders]
+        return [self._cancel(account, order, None) for order in orders if order.status.open]
 
     def query(self, account: Account, parameters: Parameters) -> Json:
         order = self.find(account, parameters)
@@ -150,6 +144,21 @@ class SignedOperations:
         rates = {"maker": wire.number(instrument.maker_fee), "taker": wire.number(instrument.taker_fee)}
         return {"symbol": self._symbol(parameters), "standardCommission": rates | {"buyer": "0", "seller": "0"}}
 
+    def key_rights(self, account: Account, parameters: Parameters) -> Json:
+        """``account/apiRestrictions``: what the key may do."""
+        return {
+            "ipRestrict": False,
+            "createTime": 0,
+            "enableReading": True,
+            "enableSpotAndMarginTrading": True,
+            "enableWithdrawals": account.may_withdraw,
+            "enableInternalTransfer": False,
+            "enableMargin": False,
+            "enableFutures": False,
+            "permitsUniversalTransfer": False,
+            "enableVanillaOptions": False,
+        }
+
     def trade_fee(self, account: Account, parameters: Parameters) -> list[Json]:
         symbols = parameters.symbols() or list(self.exchange.markets)
         markets = [or_refused(partial(self.exchange.market, symbol)) for symbol in symbols]
@@ -182,7 +191,12 @@ class SignedOperations:
     def _cancel(self, account: Account, order: Order, cancel_id: str | None) -> Json:
         cancel_id = cancel_id or new_id()
         or_refused(lambda: self.exchange.cancel(account, order, cancel_id))
-        return order_wire.cancelled_order(order, cancel_id)
+        if order.sibling is None:
+            return order_wire.cancelled_order(order, cancel_id)
+        # Who cancels a leg cancels its list, and is answered as if it had been asked for.
+        legs = sorted((order, self.exchange.orders[order.sibling]), key=lambda leg: leg.order_id)
+        reports = [order_wire.cancelled_order(leg, cancel_id) for leg in legs]
+        return order_wire.order_list(legs) | {"orderReports": reports}
 
     def _response(self, parameters: Parameters, request: OrderRequest) -> Response:
         if parameters.optional("newOrderRespType"):
