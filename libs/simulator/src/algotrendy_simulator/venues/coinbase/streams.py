@@ -237,6 +237,8 @@ class Streams:
             for side, key in ((Side.BUY, "b"), (Side.SELL, "a"))
             for price, quantity in message[key]
         ]
+        if not updates:
+            return
         lost = market.wire_symbol in self._lost
         self._lost.discard(market.wire_symbol)
         event = {"type": "update", "product_id": product_id(market), "updates": updates}

@@ -1,0 +1,1 @@
+"""Kraken's wire format: spot with margin, Earn, and the second version of its WebSocket."""
