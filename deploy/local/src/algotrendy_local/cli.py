@@ -286,6 +286,21 @@ def resume(
         commands.resume(_settings(home), account, strategy, reason)
 
 
+@app.command()
+def drill(
+    name: Annotated[
+        str, typer.Argument(help="restart, disconnect, lost-answer, partial-fill, stale-feed or kill-switch.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Have something go wrong with orders, on a private stack, and say whether all was kept."""
+    with _one_line_errors():
+        from algotrendy_local.drills import command
+
+        passed = command.drill(name, as_json)
+    raise typer.Exit(0 if passed else 1)
+
+
 def _print_changes(changed: dict[str, list[str]]) -> None:
     for name, changes in changed.items():
         output.print(f"{name:<15} {', '.join(changes) or 'nothing to do'}", soft_wrap=True)

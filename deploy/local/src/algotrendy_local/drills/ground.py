@@ -121,14 +121,18 @@ class Ground:
 
 @asynccontextmanager
 async def running_ground(
-    names: tuple[str, ...] = TRADING, environment: Mapping[str, str] | None = None
+    names: tuple[str, ...] = TRADING, environment: Mapping[str, str] | None = None, *, impatient: bool = True
 ) -> AsyncIterator[Ground]:
-    """A stack of ``names`` and what they need; ``environment`` are settings of its programs, by their full names."""
+    """A stack of ``names`` and what they need; ``environment`` are settings of its programs, by their full names.
+
+    ``impatient`` false leaves the broker gateway its own durations.
+    """
     async with AsyncExitStack() as cleanup:
+        told = (_impatience() if impatient else {}) | dict(environment or {})
         root = _folder()
         cleanup.callback(unprivileged.remove, root)
         Home(root).make()
-        place = Place.of(Home(root), cleanup.enter_context(take_block(None)), _settings(root, environment or {}))
+        place = Place.of(Home(root), cleanup.enter_context(take_block(None)), _settings(root, told))
         ground = Ground(place, {row.name: row for row in needed(stack(place), names)})
         cleanup.push_async_callback(_stopped, ground)
         await _started(ground)
@@ -145,8 +149,11 @@ def _folder() -> Path:
 def _settings(root: Path, environment: Mapping[str, str]) -> LocalSettings:
     """The person's own settings are theirs: a drill is told only what it says itself."""
     settings = LocalSettings.from_environment(home=root, port_base=None, replaced={}, migrator_seed_file=None)
-    own = {f"ALGOTRENDY_BROKER_GATEWAY_{name}": value for name, value in IMPATIENT.items()}
-    return settings.model_copy(update={"environment": settings.inherited | own | dict(environment)})
+    return settings.model_copy(update={"environment": settings.inherited | dict(environment)})
+
+
+def _impatience() -> dict[str, str]:
+    return {f"ALGOTRENDY_BROKER_GATEWAY_{name}": value for name, value in IMPATIENT.items()}
 
 
 async def _started(ground: Ground) -> None:
