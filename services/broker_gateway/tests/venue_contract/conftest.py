@@ -199,8 +199,10 @@ class Contract:
     async def sweep(self, side: Side, price: Decimal, symbol: str = SPOT) -> None:
         """Somebody else trades through the book until the last price is at ``price`` or beyond it."""
         taken = (await self._book(symbol))["asks" if side is Side.BUY else "bids"]
-        beyond = [row for row in taken if (Decimal(row[0]) <= price if side is Side.BUY else Decimal(row[0]) >= price)]
-        assert beyond
+        short_of_it = [row for row in taken if (price - Decimal(row[0])) * side.sign > 0]
+        # And one more: the levels are not where the price is.
+        beyond = taken[: len(short_of_it) + 1]
+        assert len(beyond) > len(short_of_it)
         quantity = sum(Decimal(row[1]) for row in beyond[:-1]) + Decimal(beyond[-1][1]) / 2
         await self.act(side, quantity.quantize(Decimal("0.0001")), symbol)
 
