@@ -22,6 +22,7 @@ for (const [name, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
           for (const path of SECTIONS) {
             await page.goto(fixture.url + path);
             await page.locator("html[data-link=live]").waitFor();
+            await page.locator("main h1").waitFor({ state: "attached" });
             await page.waitForFunction(() => document.querySelectorAll("[aria-label=Loading]").length === 0);
             const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth, document.querySelector("main").scrollWidth, document.querySelector("main").clientWidth]);
             assert.ok(widths[0] <= widths[1] && widths[2] <= widths[3], `${path} scrolls sideways: ${widths}`);

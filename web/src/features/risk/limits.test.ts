@@ -1,10 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { changesOf, documentOf, fieldsOf } from "./limits";
+import { changesOf, documentOf, fieldsOf, valueText } from "./limits";
 
 const document = { max_orders: 60, max_daily_loss: "5000", allow_short: false, max_order_quantity: null, instruments: [{ venue: "binance", symbol: "BTC-USDT" }] };
 
 describe("limits", () => {
   it("are shown as what can be typed", () => expect(fieldsOf(document).map((field) => [field.label, field.text, field.json])).toEqual([["Max orders", "60", false], ["Max daily loss", "5000", false], ["Allow short", "false", false], ["Max order quantity", "", false], ["Instruments", '[{"venue":"binance","symbol":"BTC-USDT"}]', true]]));
+  it.each([
+    ["50000", "50,000"],
+    ["PT10S", "10 s"],
+    ["PT1M30S", "1 min 30 s"],
+    ["P1D", "1 d"],
+    [60, "60"],
+    [null, "none"],
+    [false, "no"],
+    [[], "none"],
+    [document.instruments, "BTC-USDT at binance"],
+    ["ada", "ada"],
+  ])("read %j as %s", (value, text) => expect(valueText(value)).toBe(text));
   it("keep their kinds when they change", () => {
     const typed = { max_orders: "30", max_daily_loss: " 2500.5 ", allow_short: "true", max_order_quantity: "2", instruments: "[]" };
     expect(documentOf(document, typed)).toEqual({ document: { max_orders: 30, max_daily_loss: "2500.5", allow_short: true, max_order_quantity: "2", instruments: [] } });

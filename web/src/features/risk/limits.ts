@@ -1,4 +1,6 @@
 /** The document of limits as fields that people can change. Pure. */
+import { parse } from "@/lib/decimal";
+import { formatNumber } from "@/lib/format/number";
 
 export interface LimitField {
   name: string;
@@ -15,6 +17,23 @@ export const fieldsOf = (document: Readonly<Record<string, unknown>>): LimitFiel
     const json = typeof value === "object" && value !== null;
     return { name, label: labelOf(name), text: value === null ? "" : json ? JSON.stringify(value) : String(value), json };
   });
+
+/** A value as people read it: thousands apart, durations in words, instruments by name. */
+export function valueText(value: unknown): string {
+  if (value === null) return "none";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(itemText).join(", ");
+  if (typeof value === "object") return JSON.stringify(value);
+  const text = String(value);
+  const duration = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(text);
+  if (duration) return ["d", "h", "min", "s"].flatMap((unit, index) => (duration[index + 1] ? [`${duration[index + 1]} ${unit}`] : [])).join(" ") || "0 s";
+  return parse(text) ? formatNumber(text) : text;
+}
+
+const itemText = (item: unknown): string => {
+  if (typeof item === "object" && item !== null && "symbol" in item) return `${String(item.symbol)}${"venue" in item ? ` at ${String(item.venue)}` : ""}`;
+  return String(item);
+};
 
 /** The document with what was typed; a field keeps the kind it had. Null where something cannot be read, with its name. */
 export function documentOf(before: Readonly<Record<string, unknown>>, typed: Readonly<Record<string, string>>): { document: Record<string, unknown> } | { wrong: string } {

@@ -61,7 +61,7 @@ function Market({ instruments }: { instruments: readonly Instrument[] }) {
       <Watchlist selected={instrument.symbol} onSelect={select} className="col-start-1 row-span-2 row-start-1 max-lg:row-span-1 max-lg:row-start-3" />
       {header}
       <div className="col-start-3 row-span-3 row-start-1 flex min-h-0 flex-col gap-2 max-lg:col-start-2">
-        <Panel title="Order" note={instrument.symbol} className="shrink-0" bodyClass="">
+        <Panel title="Order" note={instrument.symbol} className="min-h-0" bodyClass="overflow-y-auto">
           <Ticket key={key} instrument={instrument} taken={taken} onSending={showOrders} />
         </Panel>
         <Tape instrument={instrument} className="min-h-24 flex-1 max-lg:hidden" />

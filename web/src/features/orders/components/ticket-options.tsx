@@ -1,5 +1,6 @@
 "use client";
 /** The rarer fields of the ticket: triggers of waiting orders, duration, exits. Folded away until somebody wants them. */
+import { useState } from "react";
 import { Choice } from "@/components/ui/choice";
 import { Field, TextInput } from "@/components/ui/field";
 import type { OrderType, TimeInForce } from "@/lib/api/types";
@@ -42,11 +43,12 @@ export function TriggerFields({ draft, change, errors, currency }: Part) {
 }
 
 export function TicketOptions({ draft, change, errors, currency }: Part) {
+  const [open, setOpen] = useState(false);
   const exits = mayHaveExits(draft);
   const used = [draft.reduceOnly, hasDuration(draft.type) && draft.timeInForce !== "gtc", exits && draft.stopLoss, exits && draft.takeProfit].filter(Boolean).length;
   const broken = Boolean(errors.stop_price ?? errors.take_profit_price ?? errors.good_until);
   return (
-    <details className="border-t border-hairline pt-2" open={broken || undefined}>
+    <details className="border-t border-hairline pt-2" open={open || broken} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary className="cursor-pointer text-dense text-muted select-none max-sm:min-h-11 max-sm:content-center">Exits and options{used > 0 && ` (${used} set)`}</summary>
       <div className="mt-2 flex flex-col gap-2">
         {exits && (

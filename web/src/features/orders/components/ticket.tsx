@@ -126,7 +126,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
 
   return (
     <form onSubmit={submit} onKeyDown={escape} className="flex flex-col gap-3 p-3" aria-label={`Order ticket ${instrument.symbol}`} noValidate>
-      <div className="grid grid-cols-2 gap-2">
+      <div className="flex flex-col gap-2">
         <Segmented label="Side" size="medium" value={draft.side} onChange={(side) => change({ side })} options={[{ value: "buy", label: "Buy", className: "text-up" }, { value: "sell", label: "Sell", className: "text-down" }]} />
         <Segmented label="Type" size="medium" value={isTriggered(draft.type) ? "stop" : draft.type} onChange={(type) => change({ type })} options={[{ value: "limit", label: "Limit" }, { value: "market", label: "Market" }, { value: "stop", label: "Stop…" }]} />
       </div>

@@ -10,7 +10,7 @@ import type { Limits } from "@/lib/api/types";
 import { useMay } from "@/lib/session";
 import { useLink } from "@/stream/link";
 import { limitsQuery, setLimits } from "../api";
-import { changesOf, documentOf, fieldsOf } from "../limits";
+import { changesOf, documentOf, fieldsOf, valueText } from "../limits";
 
 /** The account's limits as they are in force, who set them and why; an administrator changes them as a new version. */
 export function LimitsPanel({ className }: { className?: string }) {
@@ -73,7 +73,7 @@ function Values({ limits }: { limits: Limits }) {
       {fieldsOf(limits.document).map((field) => (
         <div key={field.name} className={`flex justify-between gap-4 border-b border-hairline py-1 ${field.json ? "col-span-full" : ""}`}>
           <dt className="text-muted">{field.label}</dt>
-          <dd className="num min-w-0 text-right break-words">{field.text === "" ? "none" : field.text}</dd>
+          <dd className={`min-w-0 text-right ${field.json ? "break-words" : "num"}`}>{valueText(limits.document[field.name])}</dd>
         </div>
       ))}
     </dl>
