@@ -14,7 +14,7 @@ import sys
 from getpass import getpass
 
 from algotrendy_common.app import App
-from algotrendy_common.errors import AlgoTrendyError, Refused
+from algotrendy_common.errors import AlgoTrendyError, InvariantBroken, Refused
 from algotrendy_common.settings import load_or_exit
 from pydantic import SecretStr
 
@@ -56,7 +56,10 @@ async def run(settings: BrokerGatewaySettings, asked: argparse.Namespace) -> lis
                 await vault.put(asked.account, accounts[asked.account].venue, _read())
                 return [f"stored for {asked.account}; the gateway uses them from its next start on"]
             case "rotate":
-                return [f"{await vault.rotate()} wrapped anew"]
+                rotated, broken = await vault.rotate()
+                if broken:
+                    raise InvariantBroken(f"{rotated} wrapped anew; these do not open: {', '.join(broken)}")
+                return [f"{rotated} wrapped anew"]
             case _:
                 if not await CredentialStore(database).remove(asked.account):
                     raise Refused("credentials_missing", f"no keys are stored for {asked.account}")

@@ -68,16 +68,24 @@ class Vault:
             SecretStr(secret["passphrase"]) if secret["passphrase"] else None,
         )
 
-    async def rotate(self) -> int:
-        """Wrap by the newest key what an older one wraps; rows stay readable. Returns how many."""
-        rotated = 0
+    async def rotate(self) -> tuple[int, tuple[str, ...]]:
+        """Wrap by the newest key what an older one wraps; rows stay readable.
+
+        Returns how many, and the accounts whose rows do not open: they are left as they are.
+        """
+        rotated, broken, after = 0, [], ""
         while True:
             async with self._database.transaction() as tx:
-                rows = await self._store.older_than(tx, self._wrapping.newest, _BATCH)
+                rows = await self._store.older_than(tx, self._wrapping.newest, after, _BATCH)
                 for row in rows:
                     bound = Bound(row.account, row.venue, row.credential_id)
-                    data_key = self._wrapping.unwrap(row.key_version, row.wrapped_key, bound)
+                    try:
+                        data_key = self._wrapping.unwrap(row.key_version, row.wrapped_key, bound)
+                    except InvariantBroken:
+                        broken.append(row.account)
+                        continue
                     await self._store.rewrap(tx, row.credential_id, *self._wrapping.wrap(data_key, bound))
+                    rotated += 1
             if not rows:
-                return rotated
-            rotated += len(rows)
+                return rotated, tuple(broken)
+            after = rows[-1].credential_id

@@ -53,10 +53,14 @@ class CredentialStore:
         async with self._database.reading() as tx:
             return await _rows(tx, "true")
 
-    async def older_than(self, tx: Transaction, version: int, limit: int) -> list[SealedCredentials]:
-        """Rows that an older key wraps, for update, passing over those somebody else is at."""
+    async def older_than(self, tx: Transaction, version: int, after: str, limit: int) -> list[SealedCredentials]:
+        """Rows that an older key wraps, by id from ``after`` on, for update."""
         return await _rows(
-            tx, "key_version < $1 ORDER BY credential_id LIMIT $2 FOR UPDATE SKIP LOCKED", version, limit
+            tx,
+            "key_version < $1 AND credential_id > $2 ORDER BY credential_id LIMIT $3 FOR UPDATE",
+            version,
+            after,
+            limit,
         )
 
     async def rewrap(self, tx: Transaction, credential_id: str, version: int, wrapped_key: bytes) -> None:
