@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import ccxt.pro
+import pytest
 from algotrendy_simulator.testing import RunningVenue, running_venue
 
 BTC = "BTC/USDT"
@@ -89,3 +90,11 @@ async def test_options_come_from_the_environment_too(tmp_path: Path, monkeypatch
     async with running_venue(paused=True, history=5) as venue:
         balances = await venue.admin("GET", "/admin/balances")
         assert balances == {"paper-1": {"USDT": {"free": "5", "locked": "0", "total": "5"}}}
+
+
+async def test_a_variable_that_is_no_option_is_refused_by_its_name(monkeypatch: Any, capfd: Any) -> None:
+    monkeypatch.setenv("ALGOTRENDY_SIMULATOR_QUOTE_BALLANCE", "5")
+    with pytest.raises(RuntimeError, match="ended with status 2"):
+        async with running_venue(paused=True, history=5):
+            pass
+    assert "ALGOTRENDY_SIMULATOR_QUOTE_BALLANCE" in capfd.readouterr().err
