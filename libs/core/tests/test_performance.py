@@ -5,9 +5,12 @@ from math import sqrt
 import numpy as np
 import pytest
 from algotrendy_core.performance import (
+    irregular,
     max_drawdown,
     profit_factor,
     returns_of,
+    sampled,
+    sampling_ms,
     sharpe,
     sortino,
     statistics,
@@ -120,3 +123,34 @@ def test_identities(curve: np.ndarray, initial: float) -> None:
     assert worst.ratio == pytest.approx(1 - curve[worst.trough] / curve[worst.peak])
     drops = 1 - curve / np.maximum.accumulate(curve)
     assert worst.ratio == drops.max()
+
+
+# ── curves whose points lie unevenly in time ────────────────────────────────────────────────────────────────────
+
+MINUTE = 60_000
+
+
+def test_a_curve_is_sampled_at_its_newest_value_and_nothing_is_interpolated() -> None:
+    times = np.array([0, 10_000, 130_000, 300_000], dtype=np.int64)
+    assert sampled(np.array([1.0, 2.0, 3.0, 4.0]), times, MINUTE).tolist() == [1.0, 2.0, 2.0, 3.0, 3.0, 4.0]
+    assert sampling_ms(times) == MINUTE
+    assert sampling_ms(np.array([0, 2 * 86_400_000], dtype=np.int64)) == 3_600_000
+    assert sampling_ms(np.array([0, 30 * 86_400_000], dtype=np.int64)) == 86_400_000
+
+
+def test_an_uneven_curve_has_the_figures_of_its_samples_and_the_drawdown_of_all_its_points() -> None:
+    times = np.array([0, MINUTE, 2 * MINUTE, 2 * MINUTE + 1, 3 * MINUTE], dtype=np.int64)
+    found = irregular(np.array([100.0, 102.0, 101.0, 80.0, 104.0]), times, np.array([2.0, -1.0]))
+    returns = np.array([0.02, 101 / 102 - 1, 104 / 101 - 1])
+    assert found.sharpe == pytest.approx(sharpe(returns, 365 * 86_400 / 60))
+    assert found.sortino == pytest.approx(sortino(returns, 365 * 86_400 / 60))
+    assert found.max_drawdown == pytest.approx(1 - 80 / 102)
+    assert found.total_return == pytest.approx(0.04)
+    assert (found.win_rate, found.profit_factor) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize("curve", [[], [100.0], [100.0, 0.0, 50.0], [100.0, -1.0]])
+def test_a_curve_that_defines_nothing_says_so(curve: list[float]) -> None:
+    found = irregular(np.array(curve), np.arange(len(curve), dtype=np.int64) * MINUTE, np.array([]))
+    assert (found.sharpe, found.sortino, found.max_drawdown, found.total_return) == (None, None, None, None)
+    assert (found.win_rate, found.profit_factor) == (None, None)

@@ -31,6 +31,8 @@ class Books:
         self._store = store
         self._clock = clock
         self._books: dict[str, AccountBook] = {}
+        self._shown: dict[str, AccountBook] = {}
+        """The last ones known, thrown out or not: never to judge by."""
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.accounts: tuple[str, ...] = ()
         self.when_stale: Refresh | None = None
@@ -50,12 +52,15 @@ class Books:
             async with self._database.reading() as tx:
                 book = await self._store.load(tx, account, self._clock.now())
             if book is not None:
-                self._books[account] = book
+                self._keep(book)
         return book
 
-    def in_memory(self, account: str) -> AccountBook | None:
-        """Without asking PostgreSQL: for what must not wait for it."""
-        return self._books.get(account)
+    def last_known(self, account: str) -> AccountBook | None:
+        """Without asking PostgreSQL, and perhaps behind it: to show, for what must not wait."""
+        return self._shown.get(account)
+
+    def _keep(self, book: AccountBook) -> None:
+        self._books[book.account] = self._shown[book.account] = book
 
     async def change(self, account: str, work: Work) -> AccountBook | None:
         """Run ``work`` in one transaction over the newest book, alone on the account; repeated where another process
@@ -86,7 +91,7 @@ class Books:
                         continue
                     raise
                 if after is not None:
-                    self._books[account] = after
+                    self._keep(after)
                 return after
         raise StaleBook(account, -1)
 

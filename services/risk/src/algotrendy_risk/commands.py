@@ -133,7 +133,7 @@ class Commands:
 
     def _done(self, account: str | None, *, released: bool = False) -> HaltDone:
         """Out of memory alone: a halt is answered while PostgreSQL is away."""
-        books = (self._books.in_memory(name) for name in self._books.accounts if account in (None, name))
+        books = (self._books.last_known(name) for name in self._books.accounts if account in (None, name))
         return HaltDone(
             states=tuple(self._watch.state_of(book) for book in books if book is not None),
             halts=tuple(self._kill_switch.told(halt) for halt in self._kill_switch.board.engaged()),

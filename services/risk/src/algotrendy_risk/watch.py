@@ -119,7 +119,7 @@ class Watch:
     async def tell_states(self) -> None:
         """At once and out of memory alone."""
         for account in self._books.accounts:
-            book = self._books.in_memory(account)
+            book = self._books.last_known(account)
             if book is not None:
                 await self._announcer.publish(self.state_of(book))
 
