@@ -23,19 +23,20 @@ from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.answered import Answered
 from algotrendy_broker_gateway.adapters.bybit_guard import DisconnectionGuard
 from algotrendy_broker_gateway.adapters.bybit_messages import LINEAR, SPOT
-from algotrendy_broker_gateway.adapters.bybit_requests import order_request
+from algotrendy_broker_gateway.adapters.bybit_questions import RANGE_MS, SETTLED_IN, Questions
+from algotrendy_broker_gateway.adapters.bybit_requests import already_there, order_request
 from algotrendy_broker_gateway.adapters.bybit_wire import (
     LEVERAGE_AS_IT_WAS,
     NO_SUCH_ORDER,
     Wire,
     asks_for_silence,
-    ccxt,
     explicit,
     refused,
 )
 from algotrendy_broker_gateway.adapters.ccxt_venue import SENSELESS, CcxtVenue
-from algotrendy_broker_gateway.adapters.fill_windows import FillCursor, windows
+from algotrendy_broker_gateway.adapters.fill_windows import FillCursor
 from algotrendy_broker_gateway.adapters.paired_stream import PairedStream
+from algotrendy_broker_gateway.adapters.subscribing import until_confirmed
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import (
@@ -48,12 +49,9 @@ from algotrendy_broker_gateway.ports import (
 )
 
 CATEGORIES = (SPOT, LINEAR)
-_SETTLED_IN = "USDT"
 _TOPICS = ["order", "execution", "wallet"]
 _ORDERS_PER_S = {SPOT: 20.0, LINEAR: 10.0}
 _CALLS, _CALLS_WINDOW_S = 600.0, 5.0
-_PAGE_OF_ORDERS, _PAGE_OF_FILLS = "50", "100"
-_LONGEST_RANGE = timedelta(days=7)
 _LONGEST_WINDOW_S, _SHORTEST_WINDOW_S = 300, 3
 """Of the disconnection protection."""
 
@@ -97,6 +95,7 @@ class BybitVenue(CcxtVenue):
         self._watching: asyncio.Future[Any] | None = None
         config = self._config(defaultType="spot", fetchMarkets={"types": list(CATEGORIES)})
         self._wire = self._aimed(Wire(config, self._arrived.put_nowait, self._subscribed.set))
+        self._questions = Questions(self._wire, self._ask, self._symbol, self.assets)
         self._private_url: str = self._wire.implode_hostname(self._wire.urls["api"]["ws"]["private"]["contract"])
         self._guard = DisconnectionGuard(
             self._private_url, access.api_key.get_secret_value(), access.api_secret.get_secret_value()
@@ -136,7 +135,7 @@ class BybitVenue(CcxtVenue):
 
     def _list_all(self, category: str, rates: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         for market in self._wire.markets.values():
-            if not (market["spot"] if category == SPOT else market["swap"] and market["settle"] == _SETTLED_IN):
+            if not (market["spot"] if category == SPOT else market["swap"] and market["settle"] == SETTLED_IN):
                 continue
             wire_symbol = market["id"]
             try:
@@ -163,9 +162,23 @@ class BybitVenue(CcxtVenue):
         request = order_request(client_order_id, terms, category, wire_symbol)
         if category == LINEAR and terms.leverage is not None:
             await self._have_leverage(terms.symbol, terms.leverage, terms.margin_mode)
+        if category == SPOT and terms.type.triggered:
+            await self._check_trigger(terms, wire_symbol)
         await self._wait_to_order(self._orders[category])
         read = lambda answer: messages.acknowledged(answer, client_order_id, terms)  # noqa: E731
         return await self._changed(lambda: self._wire.privatePostV5OrderCreate(request), read)
+
+    async def _check_trigger(self, terms: OrderTerms, wire_symbol: str) -> None:
+        """A spot order cannot say from which side its price must come: past it, a stop would wait as a take-profit,
+        for the price to come back."""
+        request = {"category": SPOT, "symbol": wire_symbol}
+        read = lambda answer: Decimal(answer["result"]["list"][0]["lastPrice"])  # noqa: E731
+        try:
+            last = await self._ask(lambda: self._wire.publicGetV5MarketTickers(request), read)
+        except VenueUnreachable as silent:
+            raise VenueRefused("price_unknown", f"nothing was sent: {silent}") from silent
+        if already_there(terms, last):
+            raise VenueRefused("would_trigger", f"the last price is {last}: the trigger has been passed already")
 
     async def _have_leverage(self, symbol: str, leverage: Decimal, mode: MarginMode) -> None:
         """Leverage is the symbol's there and not the order's; without a sure yes nothing is sent."""
@@ -185,7 +198,7 @@ class BybitVenue(CcxtVenue):
         for order_filter in filters:
             if await self._cancelled(category, request | order_filter):
                 try:
-                    return await self._order(category, {"symbol": wire_symbol} | name)
+                    return await self._questions.order(category, {"symbol": wire_symbol} | name)
                 except VenueUnreachable as silent:
                     raise OutcomeUnknown(f"cancelled, and then not told what of it: {silent}") from silent
         return None
@@ -206,7 +219,7 @@ class BybitVenue(CcxtVenue):
         everything: tuple[dict[str, str], ...] = (
             {"category": SPOT, "orderFilter": "Order"},
             {"category": SPOT, "orderFilter": "StopOrder"},
-            {"category": LINEAR, "settleCoin": _SETTLED_IN},
+            {"category": LINEAR, "settleCoin": SETTLED_IN},
         )
         for request in everything:
             await self._wait(self._orders[request["category"]], 1, urgent=True)
@@ -253,103 +266,39 @@ class BybitVenue(CcxtVenue):
 
     async def order(self, symbol: str, client_id: str) -> VenueReport | None:
         category, wire_symbol = self._product(symbol)
-        return await self._order(category, {"symbol": wire_symbol, "orderLinkId": client_id})
+        return await self._questions.order(category, {"symbol": wire_symbol, "orderLinkId": client_id})
 
     async def order_by_venue_id(self, symbol: str, venue_order_id: str) -> VenueReport | None:
         category, wire_symbol = self._product(symbol)
-        return await self._order(category, {"symbol": wire_symbol, "orderId": venue_order_id})
-
-    async def _order(self, category: str, named: Mapping[str, str]) -> VenueReport | None:
-        """Among the open and lately closed ones, else in the history."""
-        request = {"category": category, **named}
-        read = lambda answer: self._reports(category, answer)  # noqa: E731
-        for call in (self._wire.privateGetV5OrderRealtime, self._wire.privateGetV5OrderHistory):
-            found = await self._ask(lambda call=call: call(request), read)  # type: ignore[misc]
-            if found:
-                return found[0]
-        return None
+        return await self._questions.order(category, {"symbol": wire_symbol, "orderId": venue_order_id})
 
     async def open_orders(self) -> tuple[VenueReport, ...]:
-        spot = {"category": SPOT, "limit": _PAGE_OF_ORDERS}
-        linear = {"category": LINEAR, "limit": _PAGE_OF_ORDERS, "settleCoin": _SETTLED_IN}
-        call = self._wire.privateGetV5OrderRealtime
-        found = await self._pages(call, spot, lambda answer: self._reports(SPOT, answer))
-        return (*found, *await self._pages(call, linear, lambda answer: self._reports(LINEAR, answer)))
-
-    def _reports(self, category: str, answer: Mapping[str, Any]) -> list[VenueReport]:
-        return [VenueReport(messages.order(row, category, self._symbol)) for row in answer["result"]["list"]]
+        return await self._questions.open_orders()
 
     async def fills_of(self, symbol: str, venue_order_id: str) -> tuple[Fill, ...]:
         """From the order's beginning: asked without a time, the venue tells of the last seven days only."""
+        product = self._product(symbol)
         report = await self.order_by_venue_id(symbol, venue_order_id)
-        now_ms = await self._venue_time_ms()
-        since_ms = now_ms - _range_ms() if report is None else to_ms(report.order.created_at)
-        return await self._fills(symbol, since_ms, now_ms, {"orderId": venue_order_id})
+        now_ms = await self._questions.time_ms()
+        since_ms = now_ms - RANGE_MS if report is None else to_ms(report.order.created_at)
+        return await self._questions.fills(*product, since_ms, now_ms, venue_order_id)
 
     async def fills_cursor(self, symbol: str) -> str:
-        now_ms = await self._venue_time_ms()
-        return FillCursor.begun(now_ms, await self._fills(symbol, FillCursor.since(now_ms), now_ms)).text()
+        product = self._product(symbol)
+        now_ms = await self._questions.time_ms()
+        lately = await self._questions.fills(*product, FillCursor.since(now_ms), now_ms)
+        return FillCursor.begun(now_ms, lately).text()
 
     async def fills_after(self, symbol: str, cursor: str) -> FillPage:
-        before = FillCursor.of_text(cursor)
-        now_ms = await self._venue_time_ms()
-        return before.page(await self._fills(symbol, before.since_ms, now_ms), now_ms)
-
-    async def _fills(
-        self, symbol: str, since_ms: int, now_ms: int, more: Mapping[str, str] | None = None
-    ) -> tuple[Fill, ...]:
-        """Oldest first, over as many ranges and pages as it takes: the venue begins each with the newest."""
-        category, wire_symbol = self._product(symbol)
-        found: list[Fill] = []
-        for begin_ms, end_ms in windows(since_ms, now_ms, _range_ms()):
-            request = {
-                "category": category,
-                "symbol": wire_symbol,
-                "limit": _PAGE_OF_FILLS,
-                "startTime": str(begin_ms),
-                "endTime": str(end_ms),
-                **(more or {}),
-            }
-            read = lambda answer: self._executions(answer["result"]["list"], category)  # noqa: E731
-            found += (await self._pages(self._wire.privateGetV5ExecutionList, request, read))[::-1]
-        once = {fill.trade_id: fill for fill in found}
-        return tuple(sorted(once.values(), key=lambda fill: fill.event_time))
-
-    def _executions(self, rows: list[Mapping[str, Any]], category: str) -> list[Fill]:
-        # The rows of an answer do not all say their category; the question did.
-        read = (messages.execution({"category": category, **row}, self._symbol, self.assets) for row in rows)
-        return [fill for fill in read if fill is not None]
-
-    async def _pages[R](
-        self, call: Callable[[Any], Awaitable[Any]], request: Mapping[str, str], read: Callable[[Any], list[R]]
-    ) -> list[R]:
-        """What is read from each page, in the venue's order."""
-        found: list[R] = []
-        asked = dict(request)
-        while True:
-            page, cursor, more = await self._ask(
-                lambda asked=dict(asked): call(asked),  # type: ignore[misc]
-                lambda answer: (read(answer), str(answer["result"].get("nextPageCursor") or ""), answer["result"]),
-            )
-            found += page
-            if not cursor or not more["list"]:
-                return found
-            # It comes percent-encoded and goes back as it came.
-            asked["cursor"] = cursor
+        product, before = self._product(symbol), FillCursor.of_text(cursor)
+        now_ms = await self._questions.time_ms()
+        return before.page(await self._questions.fills(*product, before.since_ms, now_ms), now_ms)
 
     async def balances(self) -> tuple[AssetBalance, ...]:
-        call = lambda: self._wire.privateGetV5AccountWalletBalance({"accountType": "UNIFIED"})  # noqa: E731
-        found = await self._ask(call, lambda answer: messages.balances(answer["result"]["list"]))
-        return tuple(row for row in found if row.total or row.reserved)
+        return await self._questions.balances()
 
     async def positions(self) -> tuple[VenuePosition, ...]:
-        request = {"category": LINEAR, "settleCoin": _SETTLED_IN, "limit": "200"}
-        read = lambda answer: [messages.position(row, self._symbol) for row in answer["result"]["list"]]  # noqa: E731
-        found = await self._pages(self._wire.privateGetV5PositionList, request, read)
-        return tuple(row for row in found if row is not None)
-
-    async def _venue_time_ms(self) -> int:
-        return await self._ask(self._wire.publicGetV5MarketTime, lambda answer: int(answer["time"]))
+        return await self._questions.positions()
 
     async def _ask[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R]) -> R:
         if not self._silent():
@@ -370,18 +319,7 @@ class BybitVenue(CcxtVenue):
         await self._wire.authenticate(self._private_url)
         # It never returns, because we take the messages before it; it raises when the socket is lost.
         self._watching = asyncio.ensure_future(self._wire.watch_topics(self._private_url, _TOPICS, _TOPICS))
-        confirmed = asyncio.ensure_future(self._subscribed.wait())
-        await asyncio.wait(
-            (confirmed, self._watching),
-            timeout=self._access.answer_timeout.total_seconds(),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        confirmed.cancel()
-        if not self._subscribed.is_set():
-            if self._watching.done():
-                await self._watching
-            self._watching.cancel()
-            raise ccxt.NetworkError("the private topics were not confirmed")
+        await until_confirmed(self._watching, self._subscribed, self._access.answer_timeout.total_seconds())
 
     async def _until_lost(self) -> None:
         assert self._watching is not None
@@ -400,10 +338,6 @@ class BybitVenue(CcxtVenue):
             case "wallet":
                 return (BalancesReported(messages.balances(rows)),)
         raise ValueError(f"a topic that was not asked for: {message['topic']}")
-
-
-def _range_ms() -> int:
-    return int(_LONGEST_RANGE.total_seconds() * 1000)
 
 
 def _order_id(answer: Mapping[str, Any]) -> str:

@@ -143,8 +143,11 @@ def _type(row: Mapping[str, Any], side: Side, limited: bool, trigger: Decimal | 
     if trigger is None:
         return OrderType.LIMIT if limited else OrderType.MARKET
     direction = row.get("triggerDirection") or 0
-    # 1 waits for a rise, 2 for a fall; where it is not said, the price at the time it was made tells.
-    rising = direction == 1 if direction else trigger > _number(row.get("lastPriceOnCreated") or "0")
+    at_first = _number(row.get("lastPriceOnCreated"))
+    if not direction and not at_first:
+        # Nothing says from where the price must come: more likely a guard than a target.
+        return OrderType.STOP_LIMIT if limited else OrderType.STOP
+    rising = direction == 1 if direction else trigger > at_first
     if rising is (side is Side.BUY):
         return OrderType.STOP_LIMIT if limited else OrderType.STOP
     return OrderType.TAKE_PROFIT_LIMIT if limited else OrderType.TAKE_PROFIT

@@ -3,6 +3,7 @@
 Invariant: pure; what Bybit has no word for is refused here, and nothing is left out of a request silently.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from algotrendy_common.enums import OrderType, Side, TimeInForce
@@ -58,5 +59,15 @@ def _trigger(terms: OrderTerms, category: str) -> dict[str, Any]:
     trigger = {"triggerPrice": plain(terms.trigger_price)}
     if category == SPOT:
         return trigger | {"orderFilter": "StopOrder"}
-    rising = (terms.side is Side.BUY) is (terms.type in _STOPS)
-    return trigger | {"triggerDirection": RISING if rising else FALLING, "triggerBy": "LastPrice"}
+    return trigger | {"triggerDirection": RISING if _rising(terms) else FALLING, "triggerBy": "LastPrice"}
+
+
+def already_there(terms: OrderTerms, last_price: Decimal) -> bool:
+    """Whether the price is past the trigger, from the side it was to come from."""
+    if terms.trigger_price is None:
+        return False
+    return last_price >= terms.trigger_price if _rising(terms) else last_price <= terms.trigger_price
+
+
+def _rising(terms: OrderTerms) -> bool:
+    return (terms.side is Side.BUY) is (terms.type in _STOPS)

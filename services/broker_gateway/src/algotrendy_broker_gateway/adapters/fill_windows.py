@@ -24,8 +24,9 @@ class FillCursor:
 
     @classmethod
     def begun(cls, now_ms: int, lately: Iterable[Fill]) -> "FillCursor":
-        """After everything until now; ``lately`` is what was traded since ``since(now_ms)``."""
-        return cls(now_ms, frozenset(fill.trade_id for fill in lately))
+        """After everything until now; ``lately`` is at least what was traded since ``since(now_ms)``."""
+        recent = (fill.trade_id for fill in lately if to_ms(fill.event_time) >= cls.since(now_ms))
+        return cls(now_ms, frozenset(recent))
 
     @staticmethod
     def since(now_ms: int) -> int:
