@@ -299,7 +299,13 @@ class World:
         return max(updates, key=lambda update: update.revision).status.value if updates else None
 
     async def reaches(self, order_id: str, *statuses: str, within_s: float = 20.0) -> OrderUpdated:
-        await eventually(lambda: self.status(order_id) in statuses, within_s=within_s)
+        try:
+            await eventually(lambda: self.status(order_id) in statuses, within_s=within_s)
+        except AssertionError as error:
+            newest = self.updates(order_id)[-1:]
+            raise AssertionError(
+                f"{error}; told {[(str(one.status), one.reason_message) for one in newest]}"
+            ) from error
         return max(self.updates(order_id), key=lambda update: update.revision)
 
     async def hears[E: Event](self, event_class: type[E], matching: Callable[[E], bool]) -> E:
@@ -337,6 +343,17 @@ class World:
     async def best(self, side: Side, symbol: str = "BTCUSDT") -> Decimal:
         book = (await self.venue.admin("GET", "/admin/books"))[symbol]
         return Decimal(book["bids" if side is Side.BUY else "asks"][0][0])
+
+    async def standing_market(self) -> Decimal:
+        """The best bid of a market that stands still, with a whole book on both sides."""
+        await self.venue.admin("POST", "/admin/pause")
+        await self.venue.admin("POST", "/admin/step", {"candles": 1})
+        return await self.best(Side.BUY)
+
+    async def levels(self, side: Side, symbol: str = "BTCUSDT") -> list[Decimal]:
+        """Prices of a side's levels, best first."""
+        book = (await self.venue.admin("GET", "/admin/books"))[symbol]
+        return [Decimal(level[0]) for level in book["bids" if side is Side.BUY else "asks"]]
 
     async def by_others(self, side: Side, price: Decimal, quantity: str = "400", type_: str = "limit") -> None:
         """Somebody else's order, which takes what the book has up to its price and is then gone."""
@@ -437,7 +454,7 @@ class World:
             " WHERE account = $1",
             self.account,
         )
-        assert {str(order["orderId"]) for order in await self.venue_orders()} == {
+        assert {_order_id(order) for order in await self.venue_orders()} == {
             row["venue_order_id"] for row in known if row["venue_order_id"]
         }
 
@@ -448,6 +465,11 @@ class World:
             return await connection.fetch(sql, *arguments)
         finally:
             await connection.close()
+
+
+def _order_id(order: dict[str, Any]) -> str:
+    """As our adapter names it: a pair of legs is one order, by the number of the pair."""
+    return str(order["orderId"]) if order["sibling"] is None else f"list:{min(order['orderId'], order['sibling'])}"
 
 
 def _of(answer: Any, account: str) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ async def test_an_amended_order_leaves_only_after_the_old_one_is_gone(world):
 
 async def test_what_the_old_order_filled_is_taken_off_the_new_one(world):
     async with world.running():
-        await world.venue.admin("POST", "/admin/pause")
-        price = await world.best(Side.BUY) + Decimal("0.01")
+        price = await world.standing_market() + 1
+        await world.by_others(Side.BUY, price + 1)  # so that nobody asks for less
         first = await world.approve(type=OrderType.LIMIT, limit_price=price, quantity=Decimal("0.5"))
         await world.reaches(first.order_id, "open")
         await world.by_others(Side.SELL, price, "0.2")

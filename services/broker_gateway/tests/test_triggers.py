@@ -25,16 +25,10 @@ def holds(monkeypatch):
     return only
 
 
-async def _paused(world) -> Decimal:
-    """The best bid of a market that stands still."""
-    await world.venue.admin("POST", "/admin/pause")
-    return await world.best(Side.BUY)
-
-
 async def test_a_stop_that_the_venue_cannot_hold_waits_here_and_is_sent_once(world, holds):
     holds()
     async with world.running():
-        bid = await _paused(world)
+        bid = await world.standing_market()
         trigger = (bid * Decimal("0.99")).quantize(Decimal("0.01"))
         terms = await world.approve(side=Side.SELL, type=OrderType.STOP, trigger_price=trigger)
         held = await world.reaches(terms.order_id, "open")
@@ -55,7 +49,7 @@ async def test_a_stop_that_the_venue_cannot_hold_waits_here_and_is_sent_once(wor
 async def test_a_triggered_order_whose_answer_is_lost_is_asked_for_and_never_sent_again(world, holds, fault):
     holds()
     async with world.running():
-        bid = await _paused(world)
+        bid = await world.standing_market()
         terms = await world.approve(side=Side.SELL, type=OrderType.STOP, trigger_price=bid - 10)
         await world.reaches(terms.order_id, "open")
         await world.fault(fault)
@@ -68,7 +62,7 @@ async def test_a_triggered_order_whose_answer_is_lost_is_asked_for_and_never_sen
 
 async def test_a_trailing_stop_goes_on_after_kill_9_from_where_it_had_come(world, holds):
     holds()
-    bid = await _paused(world)
+    bid = await world.standing_market()
     high = (bid * 2).quantize(Decimal("0.01"))
     async with world.process(holding=("market", "limit")) as process:
         terms = await world.approve(side=Side.SELL, type=OrderType.TRAILING_STOP, trailing_ratio=Decimal("0.01"))
@@ -99,7 +93,7 @@ async def test_a_trailing_stop_goes_on_after_kill_9_from_where_it_had_come(world
 async def test_an_oco_that_the_venue_has_not_rests_its_stop_and_goes_on_with_the_take_profit(world, holds):
     holds(OrderType.STOP)
     async with world.running():
-        bid = await _paused(world)
+        bid = await world.standing_market()
         terms = await world.approve(
             side=Side.SELL, type=OrderType.OCO, limit_price=bid, trigger_price=(bid / 2).quantize(Decimal("0.01"))
         )
@@ -119,7 +113,7 @@ async def test_an_oco_that_the_venue_has_not_rests_its_stop_and_goes_on_with_the
 async def test_the_legs_of_an_oco_follow_one_another_and_never_trade_more_than_its_quantity(world, holds):
     holds(OrderType.STOP)
     async with world.running():
-        bid = await _paused(world)
+        bid = await world.standing_market()
         take, low = bid + 50, (bid / 2).quantize(Decimal("0.01"))
         terms = await world.approve(
             side=Side.SELL, type=OrderType.OCO, limit_price=take, trigger_price=low, quantity=Decimal("0.5")
@@ -146,7 +140,7 @@ async def test_the_legs_of_an_oco_follow_one_another_and_never_trade_more_than_i
 async def test_a_held_order_is_cancelled_here_and_by_a_halt(world, holds):
     holds()
     async with world.running():
-        bid = await _paused(world)
+        bid = await world.standing_market()
         wanted = [
             await world.approve(side=Side.SELL, type=OrderType.STOP, trigger_price=bid - number * 10)
             for number in (1, 2)

@@ -4,11 +4,12 @@ Invariant: pure; an exit made here only ever takes from the position, and its id
 that is stored with it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from algotrendy_common.enums import HeldBy, OrderSource, OrderStatus, OrderType, ProtectionState, Side
+from algotrendy_common.enums import HeldBy, OrderSource, OrderStatus, OrderType, ProtectionState, Side, TimeInForce
 from algotrendy_common.events.account import ProtectionChanged
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
@@ -24,6 +25,7 @@ from algotrendy_broker_gateway.domain.protection import Bracket, Exit, LiveExit,
 from algotrendy_broker_gateway.domain.triggers import Watch, watch_of
 from algotrendy_broker_gateway.store.guards import OpenBracket, Standing
 
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _SLIPPAGE = Decimal("0.05")
 """How far below its trigger a stop-limit still sells, where the venue has no stop that sells at the market."""
 
@@ -76,19 +78,38 @@ def _exit_of(order: OrderRecord) -> Exit:
 
 
 def leaving(
-    live: tuple[OrderRecord, ...], rooms: dict[str, Decimal], position: Decimal, instrument: Instrument
+    live: tuple[OrderRecord, ...],
+    rooms: Collection[str],
+    position: Decimal,
+    instrument: Instrument,
+    spare_base: Decimal,
 ) -> Decimal:
-    """What orders that are no exits take off the position; ``rooms`` are those about to leave."""
-    total = ZERO
+    """What orders that are no exits take off the position; ``rooms`` are those about to leave.
+
+    ``spare_base`` is what the account holds beside the position: an order that only rests at the venue leaves the
+    position guarded as long as that is enough for both.
+    """
+    at_once = resting = ZERO
     for order in live:
         if is_exit(order) or order.terms.side.sign * position >= ZERO:
             continue
         if order.protective:
-            total += order.rest
-        elif instrument.kind is InstrumentKind.SPOT:
-            waits = order.held or order.status is OrderStatus.APPROVED
-            total += rooms.get(order.order_id, ZERO) if waits else order.rest
-    return total
+            at_once += order.rest
+        elif instrument.kind is InstrumentKind.SPOT and (_at_venue(order) or order.order_id in rooms):
+            if _may_rest(order):
+                resting += order.rest
+            else:
+                at_once += order.rest
+    return at_once + max(resting - spare_base, ZERO)
+
+
+def _at_venue(order: OrderRecord) -> bool:
+    return not order.held and order.status is not OrderStatus.APPROVED
+
+
+def _may_rest(order: OrderRecord) -> bool:
+    """Not sure to trade at once: it may stand in the book for days."""
+    return order.terms.type is not OrderType.MARKET and order.terms.time_in_force not in _AT_ONCE
 
 
 def exit_order(

@@ -18,6 +18,7 @@ from algotrendy_common.events.event import EventFactory
 from algotrendy_common.money import ZERO
 from algotrendy_common.telemetry import log
 from algotrendy_core.instruments import Instrument
+from algotrendy_core.orders import filled_quantity
 from prometheus_client import Counter
 
 from algotrendy_broker_gateway.desk import announcements
@@ -78,6 +79,13 @@ class _Memory:
     closing: Closing | None = None
 
 
+def _came_to_nothing(order: OrderRecord) -> bool:
+    """Refused, or ended by the venue unasked before it traded."""
+    if order.status is OrderStatus.REJECTED:
+        return True
+    return order.status is OrderStatus.CANCELLED and not order.cancel_requested and not filled_quantity(order.state)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     cancel: tuple[str, ...] = ()
@@ -126,9 +134,11 @@ class Guard:
     def changed(self, taken: Taken) -> None:
         """Anything that may have moved a position or an exit."""
         order, symbol = taken.order, taken.order.terms.symbol
-        if order.protective and order.status is OrderStatus.REJECTED:
+        if taken.position is not None:
+            self._memory(symbol).passed = False
+        if order.protective and _came_to_nothing(order):
             self._refused(order)
-        elif order.protective and order.working:
+        elif order.protective and (order.working or taken.position is not None):
             self._memory(symbol).refusals = 0
         if taken.position is not None or order.status.terminal or order.protective:
             self.on_wanted(symbol)
@@ -136,8 +146,9 @@ class Guard:
     def _refused(self, order: OrderRecord) -> None:
         memory = self._memory(order.terms.symbol)
         code, message = reason_of(order.state)
-        self._log.error("an exit was refused", order_id=order.order_id, code=code, error=message)
+        self._log.error("an exit came to nothing", order_id=order.order_id, code=code, error=message)
         if code == "would_trigger" or "trigger immediately" in (message or "").lower():
+            # It would have sold by now: that is done at once, and again after a while where nobody buys.
             memory.passed = True
             return
         memory.not_before_s = monotonic_s() + _RETRY_S[min(memory.refusals, len(_RETRY_S) - 1)]
@@ -238,7 +249,7 @@ class Guard:
         placed: list[tuple[OrderRecord, Watch | None]] = []
         for wish, quantity in wishes:
             generation += 1
-            at_market = wish is not None and (memory.passed or self._passed(found, wish, memory))
+            at_market = wish is not None and self._passed(found, wish, memory)
             order, watch = exit_order(found, wish, quantity, generation, self._venue.capabilities, at_market=at_market)
             told = announcements.order_updated(self._events, order, found.now)
             await self._orders.add(tx, order, ((order.status.value, found.now, order.origin.reason),), told)
@@ -246,8 +257,6 @@ class Guard:
             if watch is not None:
                 await self._guards.save_watch(tx, watch)
             placed.append((order, watch))
-        if placed:
-            memory.passed = False
         return tuple(placed), generation
 
     async def _closing(self, tx: Transaction, found: Found, asked: Plan, memory: _Memory) -> Plan:
@@ -275,8 +284,10 @@ class Guard:
     def _passed(found: Found, wish: Exit, memory: _Memory) -> bool:
         """The market is already where the stop would have sold."""
         price = memory.bid if found.side is Side.SELL else memory.ask
-        if wish.stop is None or price is None:
+        if wish.stop is None:
             return False
+        if price is None:
+            return memory.passed
         return (price - wish.stop) * found.side.sign >= ZERO
 
     # -- what is there -----------------------------------------------------------------------------------------
@@ -286,7 +297,8 @@ class Guard:
         live = tuple(await self._orders.of_symbol(tx, symbol))
         entries = await self._guards.brackets(tx, symbol, instrument.base)
         brackets = await self._brackets(tx, entries, position, instrument, memory)
-        rooms = {order_id: room.quantity for order_id, room in self._preparation.rooms.items()}
+        held = (await self._accounts.holdings(tx)).get(instrument.base, ZERO)
+        spare_base = max(held - abs(position), ZERO)
         return Found(
             account=self._account,
             instrument=instrument,
@@ -297,7 +309,7 @@ class Guard:
             brackets=brackets,
             entries=entries,
             standing=await self._guards.standing(tx, symbol),
-            leaving=leaving(live, rooms, position, instrument),
+            leaving=leaving(live, self._preparation.rooms, position, instrument, spare_base),
             now=self._clock.now(),
         )
 

@@ -228,7 +228,8 @@ class Preparation:
             return quantity, None
         position, _, _ = await self._guards.position(tx, terms.symbol)
         there = abs(position) if position * terms.side.sign < ZERO else ZERO
-        for other in await self._orders.of_symbol(tx, terms.symbol):
+        others = await self._orders.of_symbol(tx, terms.symbol) if terms.reduce_only else ()
+        for other in others:
             leaves = other.terms.side is terms.side and other.order_id != order.order_id and not other.held
             if leaves and not other.protective and other.status is not OrderStatus.APPROVED:
                 there -= other.rest
