@@ -15,12 +15,11 @@ import aiohttp
 from algotrendy_common.clock import monotonic_s
 from algotrendy_simulator.testing import call_admin
 
-from algotrendy_local import probes
 from algotrendy_local.errors import StackError
 from algotrendy_local.home import Home
 from algotrendy_local.ports import take_block
 from algotrendy_local.process import RunningProcess, launch
-from algotrendy_local.program import Job, Program, Row
+from algotrendy_local.program import Job, NotWell, Program, Row
 from algotrendy_local.servers import unprivileged
 from algotrendy_local.settings import LocalSettings
 from algotrendy_local.topology import Place, needed, stack
@@ -76,13 +75,18 @@ class Ground:
     async def stop(self, name: str) -> None:
         await self.processes[name].stop()
 
-    async def well(self, name: str) -> bool:
-        """Whether its probe passes now."""
+    async def problem(self, name: str) -> str | None:
+        """Why a program is not well; None where its probe passes now."""
+        if self.processes[name].exit_status is not None:
+            return f"{name} has ended"
         try:
             await self._program(name).probe()
-        except (probes.NotWell, OSError):
-            return False
-        return self.processes[name].exit_status is None
+        except (NotWell, OSError) as error:
+            return f"{name}: {error}"
+        return None
+
+    async def well(self, name: str) -> bool:
+        return await self.problem(name) is None
 
     async def until_well(self, *names: str, within_s: float = 60.0) -> None:
         """Raises StackError where one of them is not, in time. One that ended is started as a supervisor does."""

@@ -148,13 +148,18 @@ class Trader:
             raise ValueError(answer.data.decode())
         return call.response.model_validate_json(answer.data)
 
-    async def active(self) -> bool:
-        """Whether risk lets orders through on the account."""
+    async def inactive(self) -> str | None:
+        """Why risk lets no order through on the account; None where it does."""
         try:
-            answer = await self.ask(risk.STATE, risk.StateAsked(account=ACCOUNT))
-        except (*_BUS_AWAY, ValueError):
-            return False
-        return answer.state.trading_state is TradingState.ACTIVE
+            state = (await self.ask(risk.STATE, risk.StateAsked(account=ACCOUNT))).state
+        except (*_BUS_AWAY, ValueError) as error:
+            return f"risk does not answer: {error!r}"
+        if state.trading_state is TradingState.ACTIVE:
+            return None
+        return f"risk says {state.trading_state}, {state.halted_reason or 'no reason'}"
+
+    async def active(self) -> bool:
+        return await self.inactive() is None
 
     async def _refusal(self, order_id: str) -> str | None:
         try:
@@ -242,9 +247,12 @@ async def trading(ground: Ground) -> AsyncIterator[Trader]:
 async def until_active(trader: Trader, within_s: float = 60.0) -> None:
     """The broker gateway is ready, risk says active, and an order passes; raises NotInTime."""
     deadline_s = monotonic_s() + within_s
-    detail = "it is not ready"
+    detail = ""
     while monotonic_s() < deadline_s:
-        if await trader.active() and await trader.ground.well("broker_gateway"):
+        problem = await trader.ground.problem("broker_gateway") or await trader.inactive()
+        if problem is not None:
+            detail = problem
+        else:
             # Prices may still be unknown to risk: only an order that passes shows that all of it works.
             terms = await trader.propose(
                 trader.terms(Side.BUY, trader.quantity(), await trader.price(Side.BUY, "0.03"))
