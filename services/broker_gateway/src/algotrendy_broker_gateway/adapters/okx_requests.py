@@ -5,6 +5,7 @@ as strings, sizes of a swap as contracts.
 """
 
 from decimal import Decimal
+from typing import Any
 
 from algotrendy_common.enums import MarginMode, OrderType, TimeInForce
 from algotrendy_common.events.order import OrderTerms
@@ -25,7 +26,7 @@ _AT_MARKET = "-1"
 _LEAST_CALLBACK, _MOST_CALLBACK = Decimal("0.001"), Decimal(1)
 
 
-def order_request(client_order_id: str, terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, str]:
+def order_request(client_order_id: str, terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, Any]:
     """The body of ``POST /api/v5/trade/order``."""
     request = _common(terms, market_id, instrument) | {"clOrdId": client_order_id}
     if terms.type is OrderType.MARKET:
@@ -35,7 +36,7 @@ def order_request(client_order_id: str, terms: OrderTerms, market_id: str, instr
     return request | {"ordType": _TYPES[terms.time_in_force], "px": _limit_price(terms)}
 
 
-def algo_request(client_order_id: str, terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, str]:
+def algo_request(client_order_id: str, terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, Any]:
     """The body of ``POST /api/v5/trade/order-algo``."""
     # The library adds a ``clOrdId`` and a broker's tag of its own where there is none: OKX looks at neither here.
     request = _common(terms, market_id, instrument) | {"algoClOrdId": client_order_id, "clOrdId": client_order_id}
@@ -62,22 +63,26 @@ def algo_request(client_order_id: str, terms: OrderTerms, market_id: str, instru
     raise VenueRefused("order_type", f"a {terms.type} order is none that waits for a price")
 
 
-def _common(terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, str]:
-    request = {"instId": market_id, "side": terms.side.value, "sz": plain(terms.quantity / instrument.contract_size)}
+def _common(terms: OrderTerms, market_id: str, instrument: Instrument) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "instId": market_id,
+        "side": terms.side.value,
+        "sz": plain(terms.quantity / instrument.contract_size),
+    }
     if instrument.kind is not InstrumentKind.PERPETUAL:
         if terms.margin_mode is not MarginMode.NONE:
             raise VenueRefused("margin_mode", "spot is traded without margin here")
         return request | {"tdMode": "cash"}
     mode = "isolated" if terms.margin_mode is MarginMode.ISOLATED else "cross"
-    return request | {"tdMode": mode} | ({"reduceOnly": "true"} if terms.reduce_only else {})
+    return request | {"tdMode": mode} | ({"reduceOnly": True} if terms.reduce_only else {})
 
 
-def _in_base(instrument: Instrument) -> dict[str, str]:
+def _in_base(instrument: Instrument) -> dict[str, Any]:
     """A spot market order's size is an amount to spend unless it says that it is not."""
     return {} if instrument.kind is InstrumentKind.PERPETUAL else {"tgtCcy": "base_ccy"}
 
 
-def _exit(prefix: str, trigger: str, terms: OrderTerms) -> dict[str, str]:
+def _exit(prefix: str, trigger: str, terms: OrderTerms) -> dict[str, Any]:
     price = _limit_price(terms) if terms.type.priced else _AT_MARKET
     return {f"{prefix}TriggerPx": trigger, f"{prefix}TriggerPxType": "last", f"{prefix}OrdPx": price}
 
