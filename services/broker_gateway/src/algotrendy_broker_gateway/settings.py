@@ -178,4 +178,6 @@ class BrokerGatewaySettings(ServiceSettings):
         for name, field in type(self).model_fields.items():
             if field.annotation is timedelta and getattr(self, name) <= timedelta(0):
                 raise ValueError(f"{name} must be longer than nothing")
+        if self.heartbeat_limit <= self.lease_time:
+            raise ValueError("heartbeat_limit must be longer than lease_time: until then the gateway may be alive")
         return self
