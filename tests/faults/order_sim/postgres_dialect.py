@@ -201,8 +201,6 @@ def run(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> t
         names = [column[0] for column in cursor.description or ()]
         if table is None:
             rows = [dict(zip(names, row, strict=True)) for row in found]
-            if rows and _CHANGES.match(statement):
-                _decode_returned(connection, statement, rows)
         elif names:
             columns = ", ".join(names)
             # Made once: a change of the schema has every statement prepared anew.
@@ -215,17 +213,6 @@ def run(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> t
     for table in made:
         connection.execute(f"DELETE FROM temp.{table}")
     return rows, touched
-
-
-def _decode_returned(connection: sqlite3.Connection, statement: str, rows: list[dict[str, Any]]) -> None:
-    """SQLite says the types of what was selected, not of what ``RETURNING`` gives."""
-    match = re.match(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", statement)
-    assert match is not None
-    for column in connection.execute(f"PRAGMA table_info({match[1]})").fetchall():
-        decode = _DECODED.get(str(column[2]).split()[0])
-        for row in rows:
-            if decode is not None and row.get(column[1]) is not None:
-                row[column[1]] = decode(str(row[column[1]]))
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────

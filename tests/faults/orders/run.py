@@ -85,8 +85,7 @@ class Blow:
             await ground.launch(plan.target)
             await asyncio.sleep(plan.again_ms / 1000)
             killed_s = await self._kill()
-        if plan.moment == "comparing":
-            await trader.propose(terms)
+        late = asyncio.create_task(trader.propose(terms)) if plan.moment == "comparing" else None
         await ground.until_well(plan.target, "broker_gateway", "risk")
         while not await trader.active():
             await asyncio.sleep(0.02)
@@ -95,6 +94,8 @@ class Blow:
         self._found.missed += not came
         if others is not None:
             await others
+        if late is not None:
+            await late
         if self._chance.random() < 0.5:
             await trader.cancel(terms)
         await self._judge()

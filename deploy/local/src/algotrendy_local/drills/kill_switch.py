@@ -34,6 +34,7 @@ class Halted:
     """Orders that arrived after it had been engaged."""
     working_before: int
     streamed: int
+    """Orders that had arrived before it was engaged."""
 
 
 async def engage(trader: Trader, way: str) -> None:
@@ -85,10 +86,10 @@ async def measured(
             await engaging
     finally:
         streaming.cancel()
-        streamed = len(await asyncio.gather(streaming, return_exceptions=True))
+        await asyncio.gather(streaming, return_exceptions=True)
     orders = (await ground.admin("GET", "timings"))["orders"]
     after = [order["received_wall_ns"] - began_ns for order in orders if order["received_wall_ns"] > began_ns]
-    return Halted(max(after, default=0) / 1e6, cancelled_s, len(after), working, len(orders) - len(after) or streamed)
+    return Halted(max(after, default=0) / 1e6, cancelled_s, len(after), working, len(orders) - len(after))
 
 
 async def _rest(trader: Trader) -> OrderTerms:
