@@ -140,8 +140,16 @@ class Guard:
             self._refused(order)
         elif order.protective and (order.working or taken.position is not None):
             self._memory(symbol).refusals = 0
-        if taken.position is not None or order.status.terminal or order.protective:
+        moved = taken.position is not None or order.status.terminal
+        if order.protective or (moved and (order.terms.protection is not None or self._concerned(symbol))):
             self.on_wanted(symbol)
+
+    def _concerned(self, symbol: str) -> bool:
+        """False where nobody wants anything guarded: most accounts' fills then cost nothing here."""
+        memory = self._memories.get(symbol)
+        return self._policy.required or (
+            memory is not None and (memory.state not in _UNGUARDED or memory.closing is not None)
+        )
 
     def _refused(self, order: OrderRecord) -> None:
         memory = self._memory(order.terms.symbol)
@@ -241,7 +249,12 @@ class Guard:
         generation = found.standing.generation
         if asked.cancel or not self._gate.lets_reductions_out or monotonic_s() < memory.not_before_s:
             return (), generation
-        wishes: list[tuple[Exit | None, Decimal]] = list(asked.place)
+        wishes: list[tuple[Exit | None, Decimal]] = [
+            # A halt wants nothing in the book that is no guard: a take-profit alone comes back after it.
+            (wish, quantity)
+            for wish, quantity in asked.place
+            if wish.stop is not None or not self._gate.halting
+        ]
         if asked.close:
             wishes = [(None, asked.close)]
         elif wishes and self._too_long(found):

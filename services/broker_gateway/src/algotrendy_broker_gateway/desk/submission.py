@@ -56,6 +56,7 @@ from algotrendy_broker_gateway.store.guards import GuardStore
 from algotrendy_broker_gateway.store.orders import OrderStore
 
 CONSUMER = "broker_gateway-order-approved"
+_NOT_READY_S = 0.5
 _BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 SUBMIT_SECONDS = Histogram(
     "algotrendy_submit_seconds", "From an approval's arrival to the call of the venue", ["venue"], buckets=_BUCKETS
@@ -241,8 +242,11 @@ class Submission:
         try:
             async with self.preparation.room_for(order):
                 verdict = await self.preparation.ready(order, self._clock.now())
-                if verdict is None:
+                while verdict is None and refusal_while_waiting(order, Gate.OPEN, self._clock.now()) is None:
                     self._log.warning("an order cannot leave yet", order_id=order.order_id)
+                    await asyncio.sleep(_NOT_READY_S)
+                    verdict = await self.preparation.ready(order, self._clock.now())
+                if verdict is None:
                     return
                 taken = await until_stored(lambda: self._commit_prepared(order, verdict))
                 if taken is None:

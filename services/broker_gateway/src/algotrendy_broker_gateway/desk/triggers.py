@@ -139,6 +139,8 @@ class Triggers:
                 async with self._database.transaction() as tx:
                     await self._accounts.lock(tx)
                     for order_id in unsaved & self._watches.keys():
+                        if order_id in self._firing:
+                            continue  # it stores its watch with what it does
                         await self._guards.save_watch(tx, self._watches[order_id])
         except STORE_AWAY:
             self._unsaved |= unsaved
@@ -170,6 +172,7 @@ class Triggers:
             self._watches.pop(watch.order_id, None)
             return
         if not self._may_leave(order):
+            self._unsaved.add(watch.order_id)  # it has fired, also for whoever starts after us
             return
         if order.working:
             if not order.switching:

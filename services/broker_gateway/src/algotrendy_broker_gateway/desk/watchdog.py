@@ -72,7 +72,7 @@ class Watchdog:
         symbols |= self._bare_since_s.keys()
         if monotonic_s() >= self._next_round_s:
             self._next_round_s = monotonic_s() + _ROUND_S
-            symbols |= await self._guards.guarded_symbols()
+            symbols |= await self._guards.guarded_symbols(self._policy.required)
         for symbol in sorted(symbols):
             try:
                 await self._judge(symbol, await self._guard.settle(symbol))

@@ -151,16 +151,18 @@ class GuardStore:
             )
         return [row["symbol"] for row in rows]
 
-    async def guarded_symbols(self) -> set[str]:
-        """Those of positions, open brackets and live exits."""
+    async def guarded_symbols(self, required: bool) -> set[str]:
+        """Those of open brackets, live exits and what was guarded last; ``required``: of all positions."""
         async with self._database.reading() as tx:
             rows = await tx.fetch(
-                "SELECT symbol FROM positions WHERE account = $1 AND strategy = '' AND quantity <> 0"
+                "SELECT symbol FROM positions WHERE account = $1 AND strategy = '' AND quantity <> 0 AND $2"
                 " UNION SELECT symbol FROM brackets WHERE account = $1 AND closed_at IS NULL"
-                " UNION SELECT symbol FROM protections WHERE account = $1 AND bare_since IS NOT NULL"
+                " UNION SELECT symbol FROM protections WHERE account = $1"
+                " AND document::json ->> 'state' NOT IN ('flat', 'not_required')"
                 " UNION SELECT symbol FROM orders WHERE account = $1 AND origin ->> 'source' = 'protection'"
                 " AND status NOT IN ('filled', 'cancelled', 'rejected', 'refused')",
                 self._account,
+                required,
             )
         return {row["symbol"] for row in rows}
 
