@@ -152,7 +152,7 @@ async def test_faults_are_told_in_coinbases_words(client: Any, venue: Running) -
         (FaultKind.THROTTLE, ccxt.RateLimitExceeded),
         (FaultKind.ERROR_BEFORE, ccxt.ExchangeNotAvailable),
         (FaultKind.MAINTENANCE, ccxt.ExchangeNotAvailable),
-        (FaultKind.BAN, ccxt.PermissionDenied),
+        (FaultKind.BAN, ccxt.RateLimitExceeded),
     ):
         body = Fault(kind=kind, path=path).model_dump(mode="json")
         await call_admin(venue.http, "POST", "/admin/faults", body)

@@ -129,7 +129,8 @@ class Answers:
             case FaultKind.THROTTLE:
                 return TooManyRequests(30).response()
             case FaultKind.BAN:
-                return CoinbaseError(403, "PERMISSION_DENIED", "Access is temporarily blocked").response()
+                # What stands before the venue shuts an address out in its own words.
+                return web.Response(status=429, text="error code: 1015", headers={"Retry-After": "2"})
             case FaultKind.MAINTENANCE:
                 return web.Response(status=503, text="<html>Coinbase is under maintenance</html>")
             case FaultKind.REJECT:

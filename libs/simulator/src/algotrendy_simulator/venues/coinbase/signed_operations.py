@@ -160,7 +160,7 @@ class SignedOperations:
 
     def key_permissions(self, account: Account, parameters: Parameters) -> Json:
         portfolio = {"portfolio_uuid": user_uuid(account.name), "portfolio_type": "DEFAULT"}
-        return {"can_view": True, "can_trade": True, "can_transfer": "transfer" in account.key, **portfolio}
+        return {"can_view": True, "can_trade": True, "can_transfer": account.may_withdraw, **portfolio}
 
     def portfolios(self, account: Account, parameters: Parameters) -> Json:
         only = {"name": "Default", "uuid": user_uuid(account.name), "type": "DEFAULT", "deleted": False}

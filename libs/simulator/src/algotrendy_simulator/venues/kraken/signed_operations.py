@@ -193,7 +193,7 @@ class SignedOperations:
     def key_info(self, account: Account, parameters: Parameters) -> Json:
         rights = ["query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades"]
         rights += ["create-ws-token", "earn-funds"]
-        if "withdraw" in account.key:
+        if account.may_withdraw:
             rights.append("withdraw-funds")
         return {
             "api_key_name": account.name,
