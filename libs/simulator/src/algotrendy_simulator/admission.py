@@ -5,7 +5,7 @@ Invariant: pure; what is reserved covers whatever the order can come to cost.
 
 from decimal import Decimal
 
-from algotrendy_common.enums import OrderType, Side
+from algotrendy_common.enums import OrderType, Side, TimeInForce
 from algotrendy_common.errors import Refused
 from algotrendy_common.money import ZERO, round_nearest
 from algotrendy_core.fees import FEE_STEP, ChargedIn
@@ -75,6 +75,15 @@ def first_trigger(market: Market, request: OrderRequest) -> Decimal | None:
     if crossed(type_, request.side, request.trigger_price, market.last_price):
         raise Refused("would_trigger", "the order would trigger at once", last=market.last_price)
     return request.trigger_price
+
+
+def check_takes(market: Market, order: Order) -> None:
+    """Raises Refused ``would_take`` for a post-only order that would."""
+    if order.time_in_force is not TimeInForce.POST_ONLY or order.waiting:
+        return
+    best = next(market.engine.walk(order.side, order.limit_price), None)
+    if best is not None:
+        raise Refused("would_take", "the order would take liquidity", best=best[0])
 
 
 def value_at_most(market: Market, side: Side, quantity: Decimal, price: Decimal | None) -> Decimal:

@@ -9,24 +9,23 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from algotrendy_common.clock import Clock
-from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
+from algotrendy_common.enums import MarginMode
 from algotrendy_common.errors import Refused
-from algotrendy_common.money import ZERO
 from algotrendy_core.fees import ChargedIn
-from algotrendy_core.instruments import Rule, Violation
 
 from algotrendy_simulator.accounts import Account
-from algotrendy_simulator.admission import check_leverage, check_rules, first_trigger, on_margin, quantity_of
+from algotrendy_simulator.admission import check_leverage
+from algotrendy_simulator.amendment import Amendment
 from algotrendy_simulator.changes import Changes
 from algotrendy_simulator.delivery import Delivery, Listener
 from algotrendy_simulator.events import BalancesChanged, BookChanged, Execution, TapeTrade, VenueEvent
 from algotrendy_simulator.execution import Floor
+from algotrendy_simulator.intake import Intake
 from algotrendy_simulator.ledger import Ledger
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Fill, Order, OrderRequest
-from algotrendy_simulator.positions import Holding, Position, reducible
+from algotrendy_simulator.positions import Holding, Position
 from algotrendy_simulator.settlement import Settlement
-from algotrendy_simulator.triggers import crossed
 
 type Commit = Callable[[Changes], None]
 
@@ -45,7 +44,8 @@ class Exchange:
         self.delivery = Delivery()
         self._settlement = Settlement(self.ledger, markets, clock)
         self._floor = Floor(self.ledger, self._settlement, markets, venue_time_ms, next_order_id)
-        self._next_order_id = next_order_id
+        self._intake = Intake(self.ledger, self._settlement, next_order_id)
+        self._amendment = Amendment(self.ledger, self._settlement, self._floor, markets)
         self._commit = commit
 
     @property
@@ -131,27 +131,14 @@ class Exchange:
         ``violations``), ``reduce_only``, ``would_trigger``, ``insufficient_balance`` or ``would_take``; nothing has
         changed then.
         """
-        market = self.market(request.symbol)
-        self.ledger.check_client_id(account.name, request.client_order_id)
-        check_leverage(market, request.leverage)
-        quantity = quantity_of(market, request)
-        trigger = first_trigger(market, request)
-        check_rules(market, quantity, request.limit_price, trigger)
-        if request.stop_limit_price is not None:
-            check_rules(market, quantity, request.stop_limit_price)
-        if request.reduce_only:
-            quantity = self._reduction(account, market, request.side, quantity, request.leverage)
-        if request.type is OrderType.OCO:
-            return self._place_pair(account, market, request, quantity, trigger)
-        order = self._draft(account, request, request.type, quantity, request.limit_price, trigger)
-        self._check_takes(market, order)
-        self._settlement.reserve(order, *self._settlement.reservation(order))
+        legs = self._intake.accept(account, self.market(request.symbol), request)
         changes = Changes()
-        self._settlement.note(changes, order, Execution.NEW)
-        if not order.waiting:
-            self._floor.enter(changes, order)
+        for leg in legs:
+            self._settlement.note(changes, leg, Execution.NEW)
+        if not legs[0].waiting:
+            self._floor.enter(changes, legs[0])
         self.finish(changes)
-        return order
+        return legs[0]
 
     def amend(
         self,
@@ -169,37 +156,8 @@ class Exchange:
         or ``insufficient_balance``; nothing has changed then.
         """
         self._check_open(account, order)
-        if client_order_id is not None and client_order_id != order.client_order_id:
-            self.ledger.check_client_id(account.name, client_order_id)
-        market = self.markets[order.symbol]
-        before = order.quantity, order.limit_price, order.trigger_price
-        asked = quantity or before[0], limit_price or before[1], trigger_price or before[2]
-        if asked[0] <= order.filled:
-            violation = Violation(Rule.MIN_QUANTITY, order.filled, asked[0])
-            raise Refused("filter", "no less than what is filled", violations=(violation,))
-        check_rules(market, asked[0] - order.filled, asked[1], asked[2] if order.waiting else None)
-        if order.waiting and asked[2] is not None and crossed(order.type, order.side, asked[2], market.last_price):
-            raise Refused("would_trigger", "the order would trigger at once", last=market.last_price)
-        order.quantity, order.limit_price, order.trigger_price = asked
-        try:
-            if not order.waiting and asked[1] != before[1]:
-                self._check_takes(market, order)
-            self._reserve_pair(order, quantity)
-        except Refused:
-            order.quantity, order.limit_price, order.trigger_price = before
-            raise
-        if client_order_id is not None:
-            self.ledger.rename(order, client_order_id)
         changes = Changes()
-        order.updated_ms = self._settlement.now_ms()
-        self._settlement.note(changes, order, Execution.AMENDED)
-        sibling = self.ledger.sibling(order)
-        if sibling is not None and quantity is not None:
-            sibling.quantity = quantity
-            self._settlement.note(changes, sibling, Execution.AMENDED)
-        for leg in (order, sibling):
-            if leg is not None and not leg.waiting:
-                self._floor.move(changes, leg, replaced=leg is order and asked[1] != before[1])
+        self._amendment.amend(changes, order, quantity, limit_price, trigger_price, client_order_id)
         self.finish(changes)
         return order
 
@@ -279,96 +237,6 @@ class Exchange:
         changes.events += [BookChanged(symbol) for symbol in changes.books if symbol not in told]
         self._commit(changes)
         self.delivery.tell([*changes.events, *self._balance_events(changes)])
-
-    def _place_pair(
-        self, account: Account, market: Market, request: OrderRequest, quantity: Decimal, trigger: Decimal | None
-    ) -> Order:
-        stop_id = request.stop_client_order_id or f"{request.client_order_id}s"
-        self.ledger.check_client_id(account.name, stop_id)
-        limit = self._draft(account, request, OrderType.LIMIT, quantity, request.limit_price, None)
-        self._check_takes(market, limit)
-        stop_type = OrderType.STOP if request.stop_limit_price is None else OrderType.STOP_LIMIT
-        stop = self._draft(account, request, stop_type, quantity, request.stop_limit_price, trigger)
-        stop.client_order_id = stop_id
-        if stop.time_in_force is TimeInForce.POST_ONLY:
-            stop.time_in_force = TimeInForce.GTC
-        limit.sibling, stop.sibling = stop.order_id, limit.order_id
-        asset, needed = self._settlement.reservation(limit)
-        self._settlement.reserve(limit, asset, max(needed, self._settlement.reservation(stop)[1]))
-        changes = Changes()
-        for leg in (limit, stop):
-            self._settlement.note(changes, leg, Execution.NEW)
-        self._floor.enter(changes, limit)
-        self.finish(changes)
-        return limit
-
-    def _draft(
-        self,
-        account: Account,
-        request: OrderRequest,
-        type_: OrderType,
-        quantity: Decimal,
-        limit_price: Decimal | None,
-        trigger: Decimal | None,
-    ) -> Order:
-        now_ms = self._settlement.now_ms()
-        return Order(
-            next(self._next_order_id),
-            account.name,
-            request.client_order_id,
-            request.symbol,
-            request.side,
-            type_,
-            request.time_in_force,
-            quantity,
-            limit_price,
-            request.quote_quantity,
-            ZERO,
-            now_ms,
-            now_ms,
-            trigger_price=trigger,
-            trailing_ratio=request.trailing_ratio,
-            good_until_ms=request.good_until_ms,
-            reduce_only=request.reduce_only,
-            waiting=type_.triggered,
-            leverage=request.leverage,
-            activation_price=request.trigger_price if type_ is OrderType.TRAILING_STOP else None,
-            list_client_order_id=request.list_client_order_id,
-        )
-
-    def _reduction(
-        self, account: Account, market: Market, side: Side, quantity: Decimal, leverage: Decimal | None
-    ) -> Decimal:
-        """As much of a reduce-only order as there is to reduce; of assets, the balance is the position."""
-        if not on_margin(market, leverage):
-            if side is Side.BUY:
-                raise Refused("reduce_only", "buying reduces nothing here", symbol=market.wire_symbol)
-            return quantity
-        most = reducible(self.ledger.holding(account.name, market.wire_symbol), side)
-        if not most:
-            raise Refused("reduce_only", "there is nothing to reduce", symbol=market.wire_symbol)
-        return min(quantity, most)
-
-    def _check_takes(self, market: Market, order: Order) -> None:
-        """Raises Refused ``would_take`` for a post-only order that would."""
-        if order.time_in_force is not TimeInForce.POST_ONLY or order.waiting:
-            return
-        best = next(market.engine.walk(order.side, order.limit_price), None)
-        if best is not None:
-            raise Refused("would_take", "the order would take liquidity", best=best[0])
-
-    def _reserve_pair(self, order: Order, quantity: Decimal | None) -> None:
-        """What an amended order needs now; a pair's reservation is its limit leg's."""
-        sibling = self.ledger.sibling(order)
-        if sibling is None:
-            self._settlement.reserve(order, *self._settlement.reservation(order))
-            return
-        kept = sibling.quantity
-        sibling.quantity = quantity or kept
-        asset, needed = self._settlement.reservation(order)
-        needed = max(needed, self._settlement.reservation(sibling)[1])
-        sibling.quantity = kept
-        self._settlement.reserve(sibling if order.waiting else order, asset, needed)
 
     def _check_open(self, account: Account, order: Order) -> None:
         if not order.status.open or order.account != account.name:

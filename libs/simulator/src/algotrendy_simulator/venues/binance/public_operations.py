@@ -11,7 +11,7 @@ from algotrendy_common.clock import Clock, to_ms
 from algotrendy_simulator.engine import Exchange
 from algotrendy_simulator.events import TapeTrade
 from algotrendy_simulator.market import Market
-from algotrendy_simulator.venues.binance import wire
+from algotrendy_simulator.venues.binance import listing_wire, wire
 from algotrendy_simulator.venues.binance.limits import Limits
 from algotrendy_simulator.venues.binance.parameters import Parameters
 from algotrendy_simulator.venues.binance.refusals import INVALID_SYMBOL, BinanceError
@@ -37,7 +37,7 @@ class PublicOperations:
             "serverTime": to_ms(self.clock.now()),
             "rateLimits": self.limits.described(),
             "exchangeFilters": [],
-            "symbols": [wire.symbol_information(market) for market in self._markets(parameters)],
+            "symbols": [listing_wire.symbol_information(market) for market in self._markets(parameters)],
         }
 
     def depth(self, parameters: Parameters) -> Json:
