@@ -22,7 +22,6 @@ from algotrendy_broker_gateway.adapters.answered import Answered
 from algotrendy_broker_gateway.adapters.binance_requests import order_request, pair_request
 from algotrendy_broker_gateway.adapters.binance_wire import NO_SUCH_ORDER, Wire, explicit, refused
 from algotrendy_broker_gateway.adapters.ccxt_venue import SENSELESS, CcxtVenue
-from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, VenueRefused
 from algotrendy_broker_gateway.ports import (
@@ -59,8 +58,8 @@ class BinanceVenue(CcxtVenue):
 
     def __init__(self, access: VenueAccess) -> None:
         super().__init__(access)
-        self._weights = TokenBucket(_WEIGHTS_PER_MINUTE, _WEIGHTS_PER_MINUTE / 60)
-        self._orders = TokenBucket(_ORDERS_PER_TEN_SECONDS, _ORDERS_PER_TEN_SECONDS / 10)
+        self._limit_weights(_WEIGHTS_PER_MINUTE)
+        self._limit_orders(_ORDERS_PER_TEN_SECONDS)
         self._endings = pairs.Endings()
         config = self._config(defaultType="spot", fetchMarkets={"types": ["spot"]}, fetchCurrencies=False)
         self._wire = self._aimed(Wire(config, self._arrived.put_nowait))
@@ -101,9 +100,17 @@ class BinanceVenue(CcxtVenue):
             seconds = int(row["intervalNum"]) * {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}[row["interval"]]
             allowed = float(row["limit"])
             if row["rateLimitType"] == "REQUEST_WEIGHT" and seconds == 60:
-                self._weights = TokenBucket(allowed, allowed / seconds)
+                self._limit_weights(allowed)
             elif row["rateLimitType"] == "ORDERS" and seconds == 10:
-                self._orders = TokenBucket(allowed, allowed / seconds)
+                self._limit_orders(allowed)
+
+    def _limit_weights(self, per_minute: float) -> None:
+        """Counted by address; another limit is another bucket."""
+        self._weights = self._bucket(f"weights {per_minute}", per_minute, per_minute / 60)
+
+    def _limit_orders(self, per_ten_seconds: float) -> None:
+        """Counted by account."""
+        self._orders = self._bucket(f"orders {per_ten_seconds}", per_ten_seconds, per_ten_seconds / 10, per_key=True)
 
     async def close(self) -> None:
         await self._wire.close()
@@ -130,10 +137,10 @@ class BinanceVenue(CcxtVenue):
         market_id = self._market_id(terms.symbol)
         if terms.type is OrderType.OCO:
             pair = pair_request(client_order_id, terms, market_id)
-            await self._wait(self._orders, 2)
+            await self._wait_to_order(self._orders, 2)
             return await self._change(lambda: self._wire.private_post_orderlist_oco(pair), self._answered_pair)
         single = order_request(client_order_id, terms, market_id)
-        await self._wait(self._orders, 1)
+        await self._wait_to_order(self._orders)
         return await self._change(lambda: self._wire.private_post_order(single), self._answered)
 
     async def cancel(self, symbol: str, client_id: str, venue_order_id: str | None = None) -> VenueReport | None:
@@ -144,7 +151,7 @@ class BinanceVenue(CcxtVenue):
         # Who cancels a leg has cancelled its pair, and is told of both.
         read = lambda answer: (self._answered_pair if "orderReports" in answer else self._answered)(answer)  # noqa: E731
         try:
-            return await self._change(lambda: self._wire.private_delete_order(request), read)
+            return await self._change(lambda: self._wire.private_delete_order(request), read, urgent=True)
         except VenueRefused as no:
             if no.context.get("venue_code") not in NO_SUCH_ORDER:
                 raise
@@ -153,7 +160,8 @@ class BinanceVenue(CcxtVenue):
 
     async def _cancel_pair(self, request: dict[str, str]) -> VenueReport | None:
         try:
-            return await self._change(lambda: self._wire.private_delete_orderlist(request), self._answered_pair)
+            call = lambda: self._wire.private_delete_orderlist(request)  # noqa: E731
+            return await self._change(call, self._answered_pair, urgent=True)
         except VenueRefused as no:
             if no.context.get("venue_code") in NO_SUCH_ORDER:
                 return None
@@ -164,7 +172,7 @@ class BinanceVenue(CcxtVenue):
         for symbol in dict.fromkeys(report.order.symbol for report in await self.open_orders()):
             call = partial(self._wire.private_delete_openorders, {"symbol": self._market_id(symbol)})
             try:
-                await self._change(call, lambda _: None)
+                await self._change(call, lambda _: None, urgent=True)
             except VenueRefused as no:
                 # Whatever was open has ended by itself meanwhile.
                 if no.context.get("venue_code") not in NO_SUCH_ORDER:
@@ -250,9 +258,9 @@ class BinanceVenue(CcxtVenue):
 
     # -- calls that wait for their weight ------------------------------------------------------------------------
 
-    async def _change[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R]) -> R:
+    async def _change[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R], urgent: bool = False) -> R:
         if not self._silent():
-            await self._wait(self._weights, 1)
+            await self._wait(self._weights, 1, urgent=urgent)
         return await self._changed(call, read)
 
     async def _ask[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R], weight: int) -> R:

@@ -28,7 +28,6 @@ from algotrendy_broker_gateway.adapters.okx_messages import ALGO, Json
 from algotrendy_broker_gateway.adapters.okx_questions import FillCursor, pages
 from algotrendy_broker_gateway.adapters.okx_requests import algo_request, order_request
 from algotrendy_broker_gateway.adapters.okx_wire import NO_SUCH_ORDER, Wire, asks_for_silence, ccxt, explicit, refused
-from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, VenueRefused
 from algotrendy_broker_gateway.ports import (
@@ -69,7 +68,9 @@ class OkxVenue(CcxtVenue):
     def __init__(self, access: VenueAccess) -> None:
         super().__init__(access)
         # A third at once and a third a second is the whole in any two seconds.
-        self._buckets = {name: TokenBucket(calls / 3, calls / 3) for name, calls in _CALLS_PER_2S.items()}
+        self._buckets = {
+            name: self._bucket(name, calls / 3, calls / 3, per_key=True) for name, calls in _CALLS_PER_2S.items()
+        }
         self._algo_of: dict[str, str] = {}
         """Ordinary orders that algo orders have made, by the ids of both."""
         self._watching: list[asyncio.Task[Any]] = []
@@ -123,10 +124,12 @@ class OkxVenue(CcxtVenue):
         if not terms.type.triggered:
             single = order_request(client_order_id, terms, market_id, instrument)
             call = lambda: self._wire.private_post_trade_order(single)  # noqa: E731
-            taken = await self._change("order", call)
+            await self._wait_to_order(self._buckets["order"])
+            taken = await self._changed(call, _first)
             return messages.taken(str(taken["ordId"]), client_order_id, terms, self._clock.now())
         waiting = algo_request(client_order_id, terms, market_id, instrument)
-        taken = await self._change("algo", lambda: self._wire.private_post_trade_order_algo(waiting))
+        await self._wait_to_order(self._buckets["algo"])
+        taken = await self._changed(lambda: self._wire.private_post_trade_order_algo(waiting), _first)
         return messages.taken(f"{ALGO}{taken['algoId']}", client_order_id, terms, self._clock.now())
 
     async def cancel(self, symbol: str, client_id: str, venue_order_id: str | None = None) -> VenueReport | None:
@@ -155,7 +158,7 @@ class OkxVenue(CcxtVenue):
     async def _ended(self, call: Callable[[], Awaitable[Any]], bucket: str) -> bool:
         """Whether a cancellation was taken; False where nothing is there to cancel."""
         try:
-            await self._change(bucket, call)
+            await self._change(bucket, call, urgent=True)
         except VenueRefused as no:
             if no.context.get("venue_code") in NO_SUCH_ORDER:
                 return False
@@ -318,10 +321,10 @@ class OkxVenue(CcxtVenue):
         swap = self.instrument(symbol).kind is InstrumentKind.PERPETUAL
         return {"instType": "SWAP" if swap else "SPOT", "instId": self._market_id(symbol)}
 
-    async def _change(self, bucket: str, call: Callable[[], Awaitable[Any]]) -> Json:
+    async def _change(self, bucket: str, call: Callable[[], Awaitable[Any]], urgent: bool = False) -> Json:
         """The outcome of the call's first element."""
         if not self._silent():
-            await self._wait(self._buckets[bucket], 1)
+            await self._wait(self._buckets[bucket], 1, urgent=urgent)
         return await self._changed(call, _first)
 
     async def _ask(self, call: Callable[[], Awaitable[Any]]) -> list[Json]:
