@@ -49,7 +49,7 @@ LIMITS = AccountLimits.model_validate(
         "max_net_exposure": "70000", "max_concentration": "0.7", "max_leverage": "3", "allow_short": True,
         "max_orders": 6, "max_strategy_orders": 4, "max_instrument_orders": 5, "max_open_orders": 4,
         "max_repeats": 2, "repeat_window": timedelta(seconds=200), "duplicate_window": timedelta(0),
-        "drift_window": timedelta(seconds=30), "max_drift": "0.06", "max_daily_loss": "5500", "max_drawdown": "0.06",
+        "drift_window": timedelta(seconds=30), "max_drift": "0.03", "max_daily_loss": "5500", "max_drawdown": "0.06",
         "approval_notional": "30000", "approval_daily_notional": "60000", "reductions_while_halted": True,
     }
     | dict.fromkeys(("max_account_age", "max_data_age", "max_feed_silence"), timedelta(days=1))

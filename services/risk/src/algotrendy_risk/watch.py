@@ -5,6 +5,7 @@ Invariant: telling the state needs nothing but memory, so that it goes on while 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,8 @@ from algotrendy_risk.store.results import ResultStore
 STATE_EVERY_S = 1.0
 _PAUSE_S = 0.05
 """Least time between two states of a busy account."""
+_RAISE_EVERY = timedelta(seconds=1)
+_EXPIRE_EVERY = timedelta(milliseconds=500)
 _THIN_EVERY = timedelta(hours=1)
 _THIN_AFTER = timedelta(hours=24)
 _THIN_TO = timedelta(minutes=5)
@@ -75,6 +78,8 @@ class Watch:
         self._points: dict[Scope, Point] = {}
         self._bases: dict[Scope, Decimal] = {}
         self._thinned: datetime | None = None
+        self._expired: datetime | None = None
+        self._raised: dict[str, datetime] = {}
         self._log = log("risk")
 
     def wake(self) -> None:
@@ -92,8 +97,7 @@ class Watch:
             try:
                 for account in self._books.accounts:
                     await self.look(account)
-                if self.expire is not None:
-                    await self.expire(self._clock.now())
+                await self._end_what_waited()
                 await self._thin()
             except STORE_AWAY as error:
                 self._log.warning("the books cannot be kept up now", error=repr(error))
@@ -106,7 +110,7 @@ class Watch:
             return
         await self._announcer.publish(self.state_of(book))
         after, breaches = self._aged(book)
-        if after is not book:
+        if after is not book and (breaches or self._worth_writing(book, after)):
             book = await self._books.change(account, self._age)
             assert book is not None
             await self._announcer.publish(self.state_of(book))
@@ -115,6 +119,23 @@ class Watch:
                 await self._kill_switch.engage((HaltLevel.ACCOUNT, account), "risk", breach.message)
                 await self._tell(account, breach)
         await self._keep_equity(book)
+
+    def _worth_writing(self, book: AccountBook, after: AccountBook) -> bool:
+        """In a rising market the highest equity changes with every quote: once a second is enough."""
+        now = self._clock.now()
+        last = self._raised.get(book.account)
+        only_higher = replace(after, high_water=book.high_water) == book
+        if only_higher and book.high_water is not None and last is not None and now - last < _RAISE_EVERY:
+            return False
+        self._raised[book.account] = now
+        return True
+
+    async def _end_what_waited(self) -> None:
+        now = self._clock.now()
+        if self.expire is None or (self._expired is not None and now - self._expired < _EXPIRE_EVERY):
+            return
+        self._expired = now
+        await self.expire(now)
 
     async def tell_states(self) -> None:
         """At once and out of memory alone."""
