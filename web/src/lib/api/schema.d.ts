@@ -692,10 +692,14 @@ export interface components {
             /** Detail */
             detail: string;
             mode: components["schemas"]["Mode"];
+            /** Priced At */
+            priced_at: string | null;
             /** Quote Currency */
             quote_currency: string;
             /** Ready */
             ready: boolean;
+            /** Stand In */
+            stand_in: string | null;
             /** Venue */
             venue: string;
         };

@@ -40,12 +40,16 @@ class Account(Shape):
     ready: bool
     detail: str
     """Why it cannot trade now."""
+    stand_in: AccountId | None
+    """Where to propose new orders instead, while the account's venue is away."""
+    priced_at: Venue | None
+    """The venue whose prices to decide by: its own, or the stand-in's."""
     capabilities: Capabilities | None
 
     @classmethod
     def of(cls, info: AccountInfo) -> Self:
         able = None if info.capabilities is None else Capabilities(**dict(info.capabilities))
-        return cls(**info.model_dump(exclude={"capabilities", "epoch"}), capabilities=able)
+        return cls(**info.model_dump(include=set(cls.model_fields) - {"capabilities"}), capabilities=able)
 
 
 class Guard(Shape):
