@@ -25,6 +25,7 @@ from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.guard import Guard
 from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
+from algotrendy_broker_gateway.desk.readying import Readying
 from algotrendy_broker_gateway.desk.reconciliation import Reconciliation
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.desk.resolution import Resolution
@@ -97,7 +98,6 @@ class Desk:
             count=OutboundCount(settings.notional_tolerance),
             exits=exits,
             preparation=preparation,
-            guards=guards,
             database=database,
             orders=orders,
             accounts=accounts,
@@ -155,7 +155,19 @@ class Desk:
         )
         self._reports.on_working = self.cancellation.start
         self.submission.on_unknown = self._resolution.wake
-        self.submission.on_watch = self.triggers.add
+        self._readying = Readying(
+            database,
+            orders,
+            accounts,
+            guards,
+            books,
+            preparation,
+            self.submission,
+            self.gate,
+            app.clock,
+        )
+        self.submission.prepare_soon = self._readying.soon
+        self._readying.on_watch = self.guard.on_watch = self.triggers.add
         self.submission.wire = self.triggers.wire
         preparation.guarded = self.guard.guarded
         preparation.make_room = self.guard.make_room
@@ -174,6 +186,7 @@ class Desk:
     async def end(self) -> None:
         self.gate.closing = True
         patience_s = self._settings.stop_timeout.total_seconds() / 2
+        await self._readying.drain(patience_s)
         await self.triggers.drain(patience_s)
         await self.submission.drain(patience_s)
         await self.cancellation.drain(1.0)

@@ -126,6 +126,8 @@ class Guard:
         self._clock = clock
         self._log = log("guard")
         self._memories: dict[str, _Memory] = {}
+        self.on_watch: Callable[[Watch], None] = lambda watch: None
+        """Told of a price that is to be waited for."""
         self.on_wanted: Callable[[str], None] = lambda symbol: None
         """Told of a symbol that is worth looking at."""
 
@@ -202,7 +204,7 @@ class Guard:
                 for order, watch in step.placed:
                     EXITS.labels(self._account, order.terms.type.value).inc()
                     if watch is not None:
-                        self._submission.on_watch(watch)
+                        self.on_watch(watch)
                     if order.status is OrderStatus.SUBMITTING:
                         self._submission.send_exit(order)
                 if step.placed:
@@ -226,6 +228,13 @@ class Guard:
         return any(order is not None and order.status.terminal for order in found)
 
     async def _step(self, symbol: str, memory: _Memory) -> tuple[_Step, ProtectionChanged]:
+        with self._submission.sending() as name:
+            step, told = await self._commit(symbol, memory, name)
+        return step, told
+
+    async def _commit(
+        self, symbol: str, memory: _Memory, name: Callable[[str], None]
+    ) -> tuple[_Step, ProtectionChanged]:
         instrument = self._venue.instrument(symbol)
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
@@ -238,6 +247,9 @@ class Guard:
             if memory.closing is not None:
                 asked = await self._closing(tx, found, asked, memory)
             placed, generation = await self._place(tx, found, asked, memory)
+            for order, _ in placed:
+                if not order.held:
+                    name(order.order_id)
             told = await self._say(tx, found, asked, guarded, generation)
             for order_id in asked.cancel:
                 await self._orders.want_cancelled(tx, order_id)

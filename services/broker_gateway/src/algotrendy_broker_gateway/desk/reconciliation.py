@@ -109,7 +109,7 @@ class Reconciliation:
     def _asked_for(self, order: OrderRecord) -> bool:
         return (
             order.status is not OrderStatus.APPROVED
-            and order.order_id not in self._submission.in_flight
+            and not self._submission.on_its_way(order.order_id)
             and not self._submission.stranded(order)
         )
 

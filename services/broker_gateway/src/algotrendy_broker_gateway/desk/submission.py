@@ -6,7 +6,8 @@ whatever is delivered twice, restarted or left unanswered. An answer that is not
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from algotrendy_common.approval import Verifier
@@ -22,7 +23,6 @@ from algotrendy_common.telemetry import log
 from algotrendy_common.tracing import span
 from algotrendy_core.order_states import (
     CancelledAtVenue,
-    HeldByGateway,
     RejectedByVenue,
     Report,
     SubmissionStarted,
@@ -35,24 +35,20 @@ from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.persistence import until_stored
-from algotrendy_broker_gateway.desk.preparation import Never, Preparation, Ready
+from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.domain.admission import Gate, admit, refusal_while_waiting
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass, ProtectiveCount
-from algotrendy_broker_gateway.domain.triggers import Watch
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import (
     ForgedApproval,
-    LeaseLost,
     OutboundBreach,
     OutcomeUnknown,
     VenueRefused,
-    VenueUnreachable,
 )
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.store.accounts import AccountStore
-from algotrendy_broker_gateway.store.guards import GuardStore
 from algotrendy_broker_gateway.store.orders import OrderStore
 
 CONSUMER = "broker_gateway-order-approved"
@@ -80,7 +76,6 @@ class Submission:
         count: OutboundCount,
         exits: ProtectiveCount,
         preparation: Preparation,
-        guards: GuardStore,
         database: Database,
         orders: OrderStore,
         accounts: AccountStore,
@@ -97,7 +92,6 @@ class Submission:
         self._count = count
         self._exits = exits
         self.preparation = preparation
-        self.guards = guards
         self._database = database
         self._orders = orders
         self._accounts = accounts
@@ -110,12 +104,11 @@ class Submission:
         self._releasing = asyncio.Lock()
         self._placing: set[str] = set()
         self._called: set[str] = set()
-        self._preparing: dict[str, asyncio.Task[None]] = {}
         self.in_flight: dict[str, asyncio.Task[None]] = {}
         self.on_unknown: Callable[[], None] = lambda: None
         """Told that an outcome became unknown."""
-        self.on_watch: Callable[[Watch], None] = lambda watch: None
-        """Told of a price that is to be waited for."""
+        self.prepare_soon: Callable[[OrderRecord], None] = lambda order: None
+        """Asked for what cannot be sent at once."""
         self.wire: Callable[[OrderRecord], OrderTerms] = lambda order: order.terms
         """What the venue is asked for."""
 
@@ -146,7 +139,7 @@ class Submission:
                     self._send(order, started)
                 self._database.on_commit([outgoing])
                 if prepares and order.status is OrderStatus.APPROVED:
-                    self._prepare_soon(order)
+                    self.prepare_soon(order)
                 return
         finally:
             self._placing.discard(order.order_id)
@@ -221,66 +214,36 @@ class Submission:
                 if refusal is not None:
                     await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
                 elif gate is Gate.OPEN and not self.preparation.plain(order.terms):
-                    self._prepare_soon(order)
+                    self.prepare_soon(order)
                 elif gate is Gate.OPEN:
                     started = monotonic_s()
                     taken = await self._books.tell(order.order_id, SubmissionStarted())
                     if taken.order.status is OrderStatus.SUBMITTING and taken.steps:
                         self._send(taken.order, started)
 
-    # -- orders that are not plain -----------------------------------------------------------------------------
+    @contextmanager
+    def sending(self) -> Iterator[Callable[[str], None]]:
+        """Around a commit after which orders are sent: what is named in it is on its way, and stranded only if the
+        commit's answer is lost."""
+        named: set[str] = set()
 
-    def _prepare_soon(self, order: OrderRecord) -> None:
-        if order.order_id not in self._preparing:
-            task = asyncio.create_task(self._prepare(order))
-            self._preparing[order.order_id] = task
-            task.add_done_callback(lambda _: self._preparing.pop(order.order_id, None))
+        def name(order_id: str) -> None:
+            named.add(order_id)
+            self._placing.add(order_id)
 
-    async def _prepare(self, order: OrderRecord) -> None:
-        """Everything that has to go first, then the order itself; what fails is tried again with the next release."""
-        started = monotonic_s()
         try:
-            async with self.preparation.room_for(order):
-                verdict = await self.preparation.ready(order, self._clock.now())
-                while verdict is None and refusal_while_waiting(order, Gate.OPEN, self._clock.now()) is None:
-                    self._log.warning("an order cannot leave yet", order_id=order.order_id)
-                    await asyncio.sleep(_NOT_READY_S)
-                    verdict = await self.preparation.ready(order, self._clock.now())
-                if verdict is None:
-                    return
-                taken = await until_stored(lambda: self._commit_prepared(order, verdict))
-                if taken is None:
-                    return
-                if isinstance(verdict, Ready) and verdict.watch is not None:
-                    self.on_watch(verdict.watch)
-                if taken.order.status is OrderStatus.SUBMITTING:
-                    self._send(taken.order, started)
-            self._books.on_change(taken)
-        except (VenueUnreachable, VenueRefused, LeaseLost) as error:
-            self._log.warning("an order cannot leave yet", order_id=order.order_id, error=str(error))
-        except Exception:  # it waits, approved, until it can leave or its approval ends
-            self._log.error("an order could not be prepared", order_id=order.order_id, exc_info=True)
+            yield name
+        except BaseException:
+            self._placing -= named
+            raise
 
-    async def _commit_prepared(self, order: OrderRecord, verdict: Ready | Never) -> Taken | None:
-        async with self._database.transaction() as tx:
-            await self._accounts.lock(tx)
-            found = await self._orders.by_id(tx, order.order_id)
-            if found is None or found.status is not OrderStatus.APPROVED:
-                return None  # cancelled meanwhile
-            refusal = refusal_while_waiting(found, self._gate.state_for(found.origin.strategy), self._clock.now())
-            if refusal is not None:
-                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal))
-            if isinstance(verdict, Never):
-                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, verdict.reason))
-            quantity = verdict.quantity
-            if not verdict.hold:  # what is held is cut to size when its price has come
-                quantity, nothing = await self.preparation.reducible(tx, found, quantity)
-                if nothing is not None:
-                    return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, nothing))
-            if verdict.watch is not None:
-                await self.guards.save_watch(tx, verdict.watch)
-            begun = HeldByGateway(quantity) if verdict.hold else SubmissionStarted(quantity)
-            return await self._books.tell_within(tx, order.order_id, begun)
+    def on_its_way(self, order_id: str) -> bool:
+        """Its call is out, or about to be made."""
+        return order_id in self.in_flight or order_id in self._placing
+
+    def send(self, order: OrderRecord, started: float) -> None:
+        """An approved order that was prepared; committed as on its way, inside ``sending``."""
+        self._send(order, started)
 
     def send_leg(self, order: OrderRecord, started: float) -> None:
         """An order that waited here, or its next leg; committed as on its way."""
@@ -310,7 +273,8 @@ class Submission:
             return
         gate = self._gate.state_for(order.origin.strategy)
         refusal = refusal_while_waiting(order, gate, self._clock.now())
-        if refusal is not None:
+        # What waited for its price has been acted upon in time: only its approval's own end would be later.
+        if refusal is not None and not order.terms.type.triggered:
             await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
         elif gate is Gate.OPEN and self.stranded(order):
             self.send_leg(order, monotonic_s())
@@ -321,6 +285,7 @@ class Submission:
         if order.client_order_id in self._called:
             raise OutboundBreach("an order was about to be sent twice", order_id=order.order_id)
         self._called.add(order.client_order_id)
+        self._placing.discard(order.order_id)
         # Eager: the request is on the wire before this returns, so that nothing is waited for in between.
         task = _eagerly(self._submit(order, started))
         if not task.done():
@@ -397,9 +362,8 @@ class Submission:
 
     async def drain(self, patience_s: float) -> None:
         """Wait for calls that are out; what does not come back is ``outcome_unknown`` at the next start."""
-        underway = (*self._preparing.values(), *self.in_flight.values())
-        if underway:
-            await asyncio.wait(underway, timeout=patience_s)
+        if self.in_flight:
+            await asyncio.wait(tuple(self.in_flight.values()), timeout=patience_s)
 
 
 def _eagerly(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

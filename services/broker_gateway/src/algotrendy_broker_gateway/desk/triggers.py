@@ -6,6 +6,7 @@ that a restart goes on where this process ended.
 """
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 from algotrendy_common.clock import monotonic_s
@@ -207,6 +208,10 @@ class Triggers:
         self._books.on_change(taken)
 
     async def _commit(self, watch: Watch) -> tuple[Taken | None, Watch | None]:
+        with self._submission.sending() as name:
+            return await self._commit_leg(watch, name)
+
+    async def _commit_leg(self, watch: Watch, name: Callable[[str], None]) -> tuple[Taken | None, Watch | None]:
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
             order = await self._orders.by_id(tx, watch.order_id)
@@ -219,6 +224,7 @@ class Triggers:
                 return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal)), None
             if order.submitted_at is not None:
                 order = await self._orders.next_leg(tx, order)
+            name(order.order_id)
             taken = await self._books.tell_within(tx, order.order_id, SubmissionStarted(quantity))
             assert taken.order.status is OrderStatus.SUBMITTING
             after = after_sending(watch, order.terms)
