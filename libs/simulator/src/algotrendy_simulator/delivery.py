@@ -38,6 +38,14 @@ class Delivery:
             stale, self._stale = list(self._stale), {}
             self.tell([BookChanged(symbol) for symbol in stale])
 
+    def undisturb(self) -> None:
+        """Tell what is being kept, and everything from here on as it happens."""
+        self._duplicates = self._reorders = 0
+        kept, self._kept = self._kept, []
+        self.users_muted = False
+        self.freeze_books(False)
+        self.tell(kept)
+
     def tell(self, events: list[VenueEvent]) -> None:
         for event in events:
             for told in self._disturbed(event):

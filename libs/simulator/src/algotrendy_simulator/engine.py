@@ -210,6 +210,11 @@ class Exchange:
         """Have the next ``orders`` that trade at once do so with a fraction, and with the rest at the next trade."""
         self._floor.partial = [fraction] * orders
 
+    def undisturb(self) -> None:
+        """Fill and tell as usual again."""
+        self._floor.partial.clear()
+        self.delivery.undisturb()
+
     def keep_time(self) -> None:
         """End what has lived until its time, and what an account left behind that armed its dead-man's switch."""
         now_ms = self._settlement.now_ms()

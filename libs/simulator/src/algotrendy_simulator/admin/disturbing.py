@@ -58,7 +58,10 @@ class Disturbing:
         return self._armed()
 
     async def clear_faults(self, request: web.Request) -> web.Response:
+        """Everything as it should be again: no fault armed, nobody shut out, nothing silenced, kept or frozen."""
         self.faults.clear()
+        self.dialect.mute(False)
+        self.simulation.exchange.undisturb()
         return self._armed()
 
     async def maintain(self, request: web.Request) -> web.Response:
