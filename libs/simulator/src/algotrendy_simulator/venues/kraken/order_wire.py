@@ -72,11 +72,10 @@ def shown(order: Order, fills: list[Fill], market: Market, with_trades: bool = F
         "fee": volume(fees),
         "price": volume(average),
         "stopprice": volume(order.trigger_price or ZERO),
-        "limitprice": volume(order.limit_price or ZERO) if order.type.triggered else volume(ZERO),
+        # Of a triggered order once its price has come.
+        "limitprice": volume((order.limit_price if order.type.triggered and not order.waiting else None) or ZERO),
         "misc": "",
         "oflags": ",".join(flags),
-        "time_in_force": "gtc" if order.time_in_force is TimeInForce.POST_ONLY else order.time_in_force.value,
-        "reduce_only": order.reduce_only,
     }
     if order.type.triggered:
         found["trigger"] = "last"
