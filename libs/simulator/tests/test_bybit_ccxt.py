@@ -226,6 +226,15 @@ async def test_cancelling_all_leaves_the_other_category(client: ccxt.pro.bybit) 
     assert await client.fetch_open_orders(BTC) == []
 
 
+async def test_the_dead_mans_switch_is_a_window_of_seconds_by_product(client: ccxt.pro.bybit) -> None:
+    """ccxt's milliseconds become Bybit's seconds; without a connection that holds its topic it does nothing."""
+    await client.create_order(BTC, "limit", "buy", 0.01, 15_000)
+    await client.cancel_all_orders_after(5_000, {"type": "spot"})
+    with pytest.raises(ccxt.BadRequest):
+        await client.cancel_all_orders_after(0)
+    assert len(await client.fetch_open_orders(BTC)) == 1
+
+
 async def test_executions_come_newest_first_in_pages(client: ccxt.pro.bybit) -> None:
     for _ in range(3):
         await client.create_order(BTC, "market", "buy", 0.01)

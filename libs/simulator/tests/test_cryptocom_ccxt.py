@@ -112,6 +112,21 @@ async def test_a_null_order_id_breaks_the_signature(client: ccxt.pro.cryptocom) 
     assert await client.fetch_open_orders(BTC) == []
 
 
+async def test_the_test_addresses_have_no_websocket() -> None:
+    """ccxt's sandbox of Crypto.com is REST alone: the first subscription fails on a missing address."""
+    client = ccxt.pro.cryptocom()
+    client.set_sandbox_mode(True)
+    assert "ws" not in client.urls["api"]
+    with pytest.raises(KeyError, match="ws"):
+        await client.watch_public("ticker.BTC_USDT")
+
+
+async def test_reduce_only_is_passed_on_as_it_is(venue: Running, client: ccxt.pro.cryptocom) -> None:
+    """ccxt does not make it one of the venue's ``exec_inst``: a spot order with it is a plain order."""
+    await client.create_order(BTC, "market", "buy", 0.01, None, {"reduceOnly": True})
+    assert len(venue.simulation.exchange.fills) >= 1
+
+
 async def test_orders_are_amended_cancelled_and_cancelled_all(client: ccxt.pro.cryptocom) -> None:
     first = await place(client, "one")
     await client.edit_order(first["id"], BTC, "limit", "buy", 0.02, 15_100)

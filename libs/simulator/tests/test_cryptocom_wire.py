@@ -43,7 +43,7 @@ async def post(venue: Running, call: dict[str, Any], method: str | None = None) 
 
 def test_parameters_are_signed_in_the_order_of_their_names() -> None:
     params = {"b": [{"z": "1", "a": None}, {"c": "x"}], "a": "y", "d": True, "e": ["POST_ONLY"]}
-    assert parameter_text(params) == "aybanullz1cxdtrueePOST_ONLY"
+    assert parameter_text(params) == "aybanullz1cxdTrueePOST_ONLY"
 
 
 async def test_only_a_right_key_signature_and_nonce_are_let_in(venue: Running) -> None:

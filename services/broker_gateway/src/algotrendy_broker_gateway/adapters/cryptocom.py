@@ -7,7 +7,7 @@ Nothing there says what an API key may do: that it cannot withdraw has to be see
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,6 +48,8 @@ _TRADES = 1.0
 _PUBLIC_PER_S = 100.0
 _PAGE_OF_TRADES = 100
 _DAY_MS = 86_400_000
+_CLOCKS_APART_MS = 65_000
+"""A call whose stamp is a minute off is refused (40102), so the clocks are never further apart; it tells no time."""
 
 
 class CryptocomVenue(CcxtVenue):
@@ -202,16 +204,18 @@ class CryptocomVenue(CcxtVenue):
         return tuple(fill for fill in found if fill.venue_order_id == venue_order_id)
 
     async def fills_cursor(self, symbol: str) -> str:
-        """By the newest trade's time, which is the venue's own; a day back where there is none."""
-        name = self._market_id(symbol)
-        newest = await self._trades_of({"instrument_name": name})
-        reached = max((to_ms(fill.event_time) for fill in newest), default=to_ms(self._clock.now()) - _DAY_MS)
-        return FillCursor.begun(reached, newest).text()
+        newest = await self._trades_of({"instrument_name": self._market_id(symbol)})
+        return FillCursor.begun(self._reached_ms(newest), newest).text()
 
     async def fills_after(self, symbol: str, cursor: str) -> FillPage:
         before = FillCursor.of_text(cursor)
         found = await self._fills(symbol, before.since_ms, to_ms(self._clock.now()))
-        return before.page(found, max((to_ms(fill.event_time) for fill in found), default=before.reached_ms))
+        return before.page(found, self._reached_ms(found))
+
+    def _reached_ms(self, known: Sequence[Fill]) -> int:
+        """Until when all trades are known: the newest one's time, or as late as the venue's clock must be by now."""
+        least_ms = to_ms(self._clock.now()) - _CLOCKS_APART_MS
+        return max(least_ms, *(to_ms(fill.event_time) for fill in known), 0)
 
     async def _fills(self, symbol: str, since_ms: int, until_ms: int) -> tuple[Fill, ...]:
         """Oldest first, a day at a time and each from its end: the venue gives the newest hundred of a range."""

@@ -124,6 +124,5 @@ def parameter_text(value: Any, level: int = 0) -> str:
 
 
 def _plain(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # Its examples write a truth value as their language does; this is the Python one.
+    return "null" if value is None else str(value)
