@@ -73,7 +73,7 @@ class Plan:
 
 def planned(seed: int) -> Plan:
     chance = random.Random(f"{seed} plan")
-    ends_s = chance.uniform(25, 60)
+    ends_s = chance.uniform(12, 28)
     share = chance.choice((0.2, 0.6, 0.9, 0.95))
     tickets = sorted((_ticket(chance, ends_s) for _ in range(chance.randint(8, 16))), key=lambda one: one.at_s)
     return Plan(
@@ -104,8 +104,8 @@ def _ticket(chance: random.Random, ends_s: float) -> Ticket:
         time_in_force=in_force,
         quantity=Decimal(chance.randint(20, 5000)) / 10_000,
         away=Decimal(chance.choice((-300, -5, -2, 2, 10))) / 10_000,
-        lifetime_s=chance.choice((3.0, 30.0, 30.0, 30.0)),
-        cancel_after_s=chance.choice((None, None, None, -0.05, 0.03, 0.5, 6.0)),
+        lifetime_s=chance.choice((1.5, 12.0, 12.0, 12.0)),
+        cancel_after_s=chance.choice((None, None, None, -0.05, 0.03, 0.5, 3.0)),
     )
 
 
@@ -117,13 +117,13 @@ def _crashes(chance: random.Random) -> Iterator[tuple[str, int]]:
 
 def _mishaps(chance: random.Random, ends_s: float) -> Iterator[tuple[float, str, float]]:
     for what, most, longest_s in (
-        ("postgres_away", 2, 4.0),
-        ("venue_down", 1, 12.0),
+        ("postgres_away", 2, 2.5),
+        ("venue_down", 1, 5.0),
         ("stream_cut", 2, 0.0),
-        ("stream_silent", 1, 20.0),
+        ("stream_silent", 1, 8.0),
         ("venue_cancels", 2, 0.0),
         ("outside_order", 2, 0.0),
-        ("halt", 1, 4.0),
+        ("halt", 1, 2.0),
         ("bus_repeats", 3, 0.0),
     ):
         for _ in range(chance.randint(0, most)):

@@ -73,7 +73,7 @@ class Exchange:
         self._now = now
         self._now_s = now_s
         self.duplicate_ids = chance.choice(list(DuplicateIds))
-        self.settle_s = chance.choice((0.0, 0.5, 2.5))
+        self.settle_s = chance.choice((0.0, 0.3, 1.2))
         self.held: dict[str, Held] = {}
         self.fills: list[tuple[float, Fill]] = []
         """With the moment from which the list of fills shows each, in one order."""

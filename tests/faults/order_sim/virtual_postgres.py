@@ -132,8 +132,14 @@ class Connection:
             if _CHANGE.search(sql):
                 self._did.append(sql)
             return run(self._server.data, sql, arguments)
-        async with self.transaction():
-            return await self._run(sql, arguments)
+        if _CHANGE.search(sql):
+            async with self.transaction():
+                return await self._run(sql, arguments)
+        self._process.check()
+        async with self._server.turn:
+            await asyncio.sleep(self._server.chance.uniform(0.0002, 0.002))
+            self._reachable()
+            return run(self._server.data, sql, arguments)
 
     async def execute(self, sql: str, *arguments: Any) -> str:
         _, touched = await self._run(sql, arguments)

@@ -35,7 +35,7 @@ from tests.faults.order_sim.process import Process
 from tests.faults.order_sim.virtual_exchange import NAME, SYMBOLS, Exchange, ExchangeRefusal, instrument
 from tests.faults.order_sim.virtual_loop import VirtualLoop
 
-ANSWER_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 2.0
 CHANGES = frozenset({"submit", "cancel"})
 
 
@@ -114,7 +114,7 @@ class Network:
         answer: asyncio.Future[R] = self.loop.create_future()
         there_s = self.latency()
         if fault is Fault.LATE:
-            there_s += ANSWER_TIMEOUT_S + self.chance.uniform(0.1, self.chance.choice((3.0, 45.0)))
+            there_s += ANSWER_TIMEOUT_S + self.chance.uniform(0.1, self.chance.choice((1.5, 18.0)))
         if fault in (None, Fault.REJECTED) or fault in _PROCESSED:
             if name == "submit":
                 self.underway[client_id] += 1

@@ -158,7 +158,7 @@ class World:
             self._life = None
             self.observed.ends.append(cause)
             self.say(f"gateway {process.number} died: {cause}")
-            await asyncio.sleep(self._chance.uniform(0.2, 3.0))
+            await asyncio.sleep(self._chance.uniform(0.2, 1.5))
 
     async def _live(self, process: Process) -> None:
         """The service as its own wiring makes it, started in the order in which ``App.running`` does that."""
@@ -233,7 +233,7 @@ class World:
                 return
             if life.process.dead:
                 # Not acknowledged: the server waits for the reader before it delivers again.
-                await asyncio.sleep(self._chance.choice((0.5, 5.0, 30.0)))
+                await asyncio.sleep(self._chance.choice((0.5, 2.0, 12.0)))
             elif not (message.acknowledged or message.refused):
                 await asyncio.sleep(_REDELIVERY_S[min(attempt, len(_REDELIVERY_S) - 1)])
                 attempt += 1
@@ -307,7 +307,7 @@ class World:
 
     async def _market(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.uniform(1.5, 4.0))
+            await asyncio.sleep(self._chance.uniform(0.8, 2.0))
             self.exchange.tick()
 
     # ── mishaps ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -443,7 +443,15 @@ def _settings() -> BrokerGatewaySettings:
         platform=PlatformSettings(),
         accounts=(account,),
         approval_public_key=_SIGNER.public_key,
+        # The production durations in their proportion, shortened: a seed is over sooner.
         answer_timeout=timedelta(seconds=ANSWER_TIMEOUT_S),
+        settle_time=timedelta(seconds=2),
+        not_found_span=timedelta(seconds=12),
+        resolve_first_delay=timedelta(seconds=0.1),
+        resolve_longest_delay=timedelta(seconds=2),
+        reconcile_interval=timedelta(seconds=12),
+        reconcile_retry=timedelta(seconds=0.8),
+        lease_time=timedelta(seconds=2.4),
         # Prices move by jumps here: what a market order costs is not what is looked at.
         slippage_tolerance=Decimal(1),
     )

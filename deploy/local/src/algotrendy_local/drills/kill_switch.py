@@ -13,7 +13,7 @@ from algotrendy_common.enums import Side
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.rpc import risk
 
-from algotrendy_local.drills.trader import ACCOUNT, NotInTime, Trader
+from algotrendy_local.drills.trader import ACCOUNT, BUS_AWAY, NotInTime, Trader
 from algotrendy_local.errors import StackError
 from algotrendy_local.operations import halting
 
@@ -46,12 +46,22 @@ async def engage(trader: Trader, way: str) -> None:
         await halting.halt(place, risk.HaltAsked(account=None, by="drill", reason="drill"))
 
 
-async def release(trader: Trader) -> None:
-    """By two people, and the file taken away."""
+async def release(trader: Trader, within_s: float = 60.0) -> None:
+    """By two people, and the file taken away; waits for risk where it has just lost a server."""
     trader.ground.place.home.kill_file.unlink(missing_ok=True)
+    deadline_s = monotonic_s() + within_s
     for person in ("ada", "tom"):
-        with suppress(ValueError):  # nothing was engaged but the file
-            await trader.ask(risk.RESUME, risk.ResumeAsked(account=None, by=person, reason="drill"))
+        while True:
+            try:
+                await trader.ask(risk.RESUME, risk.ResumeAsked(account=None, by=person, reason="drill"))
+            except ValueError:
+                break  # nothing was engaged but the file
+            except BUS_AWAY:
+                if monotonic_s() > deadline_s:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                break
 
 
 async def measured(

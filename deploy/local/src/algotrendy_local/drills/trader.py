@@ -37,7 +37,7 @@ ACCOUNT = "paper-1"
 SYMBOL = "BTC-USDT"
 AWAY = (*UNREACHABLE, TimeoutError, asyncpg.PostgresError)
 UNSETTLED = frozenset({"approved", "submitting", "outcome_unknown"})
-_BUS_AWAY = (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError)
+BUS_AWAY = (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError)
 
 
 class NotInTime(Exception):
@@ -129,7 +129,7 @@ class Trader:
                     headers={"Nats-Msg-Id": event.event_id},
                 )
                 return
-            except _BUS_AWAY:
+            except BUS_AWAY:
                 await asyncio.sleep(0.05)
 
     async def price(self, side: Side, away: str = "0") -> Decimal:
@@ -152,7 +152,7 @@ class Trader:
         """Why risk lets no order through on the account; None where it does."""
         try:
             state = (await self.ask(risk.STATE, risk.StateAsked(account=ACCOUNT))).state
-        except (*_BUS_AWAY, ValueError) as error:
+        except (*BUS_AWAY, ValueError) as error:
             return f"risk does not answer: {error!r}"
         if state.trading_state is TradingState.ACTIVE:
             return None
@@ -164,7 +164,7 @@ class Trader:
     async def _refusal(self, order_id: str) -> str | None:
         try:
             found = await self.ask(risk.REFUSALS, risk.RefusalsAsked(account=ACCOUNT, order_id=order_id))
-        except (*_BUS_AWAY, ValueError):
+        except (*BUS_AWAY, ValueError):
             return None
         return next((f"{one.code}: {one.message}" for one in found.refusals), None)
 
