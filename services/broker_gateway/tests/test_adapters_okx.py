@@ -199,8 +199,15 @@ def test_a_fill_in_contracts_is_base_and_its_negative_fee_was_charged():
     assert fill.event_time == from_ms(1737400200100)
 
 
+def test_a_fill_without_a_fee_of_its_own_has_the_orders_where_it_is_the_only_one():
+    row = {name: value for name, value in CHILD.items() if name not in ("fillFee", "fillFeeCcy")}
+
+    assert [fill.fee for fill in messages.order(row, listed).fills] == [Decimal("0.02")]
+    assert messages.order(row | {"accFillSz": "5"}, listed).fills == ()
+
+
 def test_a_querys_row_tells_no_fill_though_it_repeats_the_last_one():
-    row = {name: value for name, value in CHILD.items() if not name.startswith("fillFee")}
+    row = {name: value for name, value in CHILD.items() if name not in ("fillFee", "fillFeeCcy", "execType")}
 
     assert messages.order(row, listed).fills == ()
 

@@ -289,8 +289,12 @@ class Garbler:
     body: str | None = None
     """What the next answer from ``path`` is replaced with; the venue has done what it was asked all the same."""
     status: int = 200
+    posted: list[tuple[str, str]] = field(default_factory=list)
+    """Path and body of what was posted."""
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            self.posted.append((request.path, await request.text()))
         headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "expect")}
         async with (
             aiohttp.ClientSession(auto_decompress=True) as session,

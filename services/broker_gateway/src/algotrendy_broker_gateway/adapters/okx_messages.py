@@ -94,7 +94,7 @@ def order(row: Json, instrument_of: InstrumentOf) -> VenueReport:
     """A row of ``/trade/order``, ``/trade/orders-pending`` or the ``orders`` channel, with the fill that came along."""
     listed = instrument_of(row["instId"])
     state = str(row["state"])
-    type_, in_force = _type(row["ordType"])
+    type_, in_force = _type(row)
     found = VenueOrder(
         venue_order_id=order_id(row),
         client_id=str(row.get("algoClOrdId") or row["clOrdId"]),
@@ -116,12 +116,21 @@ def order(row: Json, instrument_of: InstrumentOf) -> VenueReport:
 
 def order_id(row: Json) -> str:
     """Of an order that an algo order has made: the algo order's."""
-    return f"{ALGO}{row['algoId']}" if row.get("algoId") else str(row["ordId"])
+    made_by = row.get("algoId") or (row.get("linkedAlgoOrd") or {}).get("algoId")
+    return f"{ALGO}{made_by}" if made_by else str(row["ordId"])
 
 
 def _fill_told(row: Json, found: VenueOrder, listed: Instrument) -> tuple[Fill, ...]:
-    """The channel's messages are about one fill each; a query's rows repeat the last one without its own fee."""
-    if not row.get("tradeId") or "fillFee" not in row or not Decimal(row["fillSz"] or 0):
+    """The channel's messages are about one fill each; a query's rows repeat the last one without saying whose it was.
+
+    The order's own fee is the fill's where it is the only one; where neither is told, the fill is to be asked for.
+    """
+    if not row.get("tradeId") or not row.get("execType") or not Decimal(row["fillSz"] or 0):
+        return ()
+    fee, currency = row.get("fillFee"), row.get("fillFeeCcy")
+    if fee is None and Decimal(row["fillSz"]) == Decimal(row["accFillSz"]):
+        fee, currency = row["fee"], row["feeCcy"]
+    if fee is None:
         return ()
     return (
         Fill(
@@ -132,8 +141,8 @@ def _fill_told(row: Json, found: VenueOrder, listed: Instrument) -> tuple[Fill, 
             side=found.side,
             price=Decimal(row["fillPx"]),
             quantity=Decimal(row["fillSz"]) * listed.contract_size,
-            fee=-Decimal(row["fillFee"] or 0),
-            fee_currency=str(row["fillFeeCcy"] or row["feeCcy"]),
+            fee=-Decimal(fee or 0),
+            fee_currency=str(currency or row["feeCcy"]),
             liquidity=_LIQUIDITY[row["execType"]],
             event_time=from_ms(int(row["fillTime"])),
         ),
@@ -281,14 +290,16 @@ def position(row: Json, instrument_of: InstrumentOf) -> VenuePosition | None:
     )
 
 
-def _type(name: str) -> tuple[OrderType, TimeInForce]:
-    in_force = _TIMES_IN_FORCE.get(name, TimeInForce.GTC)
-    return (OrderType.MARKET if name in _MARKET_TYPES else OrderType.LIMIT), in_force
+def _type(row: Json) -> tuple[OrderType, TimeInForce]:
+    """What an algo order has made may name its kind instead: without a price it trades at the market."""
+    name = row["ordType"]
+    at_market = name in _MARKET_TYPES or not row["px"]
+    return (OrderType.MARKET if at_market else OrderType.LIMIT), _TIMES_IN_FORCE.get(name, TimeInForce.GTC)
 
 
 def _size(row: Json, listed: Instrument) -> Decimal:
     """In base; an order that was told what to spend has bought what it has bought."""
-    if row["tgtCcy"] == "quote_ccy" and row["ordType"] == "market":
+    if row.get("tgtCcy") == "quote_ccy" and row["ordType"] == "market":
         filled = Decimal(row["accFillSz"] or 0)
         return filled or Decimal(row["sz"])
     return Decimal(row["sz"]) * listed.contract_size
