@@ -1,19 +1,14 @@
-"""Several accounts at several venues in one gateway: routing, failover, the dead man, the venue's shared limits."""
+"""Several accounts at several venues in one gateway: routing, failover, the venue's shared limits."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from algotrendy_broker_gateway.accounts.liveness import Liveness
-from algotrendy_broker_gateway.accounts.watchman import Watchman
-from algotrendy_broker_gateway.adapters.access import VenueAccess
-from algotrendy_broker_gateway.adapters.registry import open_venue
 from algotrendy_broker_gateway.domain.rate_limit import SharedLimits, TokenBucket
-from algotrendy_broker_gateway.store.leases import LeaseStore
 from algotrendy_common.app import App
-from algotrendy_common.database import Database
-from algotrendy_common.enums import FeedState, Mode, Side
+from algotrendy_common.enums import FeedState
 from algotrendy_common.events.market import FeedHealthChanged
 from algotrendy_common.events.ops import AlertRaised
 from algotrendy_common.events.order import OrderUpdated
@@ -24,7 +19,6 @@ from algotrendy_common.rpc.call import Nothing
 from algotrendy_common.settings import ServiceSettings, load
 from algotrendy_common.testing.waiting import eventually
 from algotrendy_simulator.testing import running_venue
-from pydantic import SecretStr
 
 SECOND = timedelta(seconds=1)
 
@@ -271,84 +265,3 @@ def feed_health(ingest: App, state: FeedState) -> FeedHealthChanged:
         reconnects=0,
         replay=False,
     )
-
-
-# -- the dead man ------------------------------------------------------------------------------------------------
-
-
-def adapter(world):
-    return open_venue(
-        "binance",
-        VenueAccess(
-            mode=Mode.PAPER,
-            http_url=world.venue.http,
-            ws_url=world.venue.ws,
-            api_key=SecretStr(world.account),
-            api_secret=SecretStr(world.account),
-        ),
-    )
-
-
-async def test_the_watchman_cancels_entries_of_a_gateway_that_was_killed_and_leaves_its_exits(world):
-    database = Database(world.servers.addresses.service_postgres_url("broker_gateway"), check=lambda event: None)
-    await database.connect()
-
-    async def connected():
-        venue = adapter(world)
-        await venue.connect()
-        return venue
-
-    watchman = Watchman(LeaseStore(database), {world.account: connected}, 2 * SECOND)
-    try:
-        async with world.process() as gateway:
-            orders = [await world.approve_resting(quantity=Decimal("0.002")) for _ in range(3)]
-            for terms in orders:
-                await world.reaches(terms.order_id, "open")
-            price = (await world.best(Side.BUY) / 2).quantize(Decimal("0.01"))
-            stop = await world.by_hand(
-                "POST",
-                "/api/v3/order",
-                symbol="BTCUSDT",
-                side="SELL",
-                type="STOP_LOSS",
-                quantity="0.01",
-                stopPrice=str(price),
-            )
-            assert await watchman.look() == []
-            gateway.kill()
-            await gateway.wait()
-
-        async def only_the_exit() -> bool:
-            await watchman.look()
-            orders = await world.venue_orders()
-            return [one["clientOrderId"] for one in orders if one["status"] == "NEW"] == [stop["clientOrderId"]]
-
-        await eventually(only_the_exit)
-    finally:
-        await watchman.close()
-        await database.close()
-
-
-async def test_the_watchman_leaves_an_account_alone_whose_gateway_ended_cleanly(world):
-    database = Database(world.servers.addresses.service_postgres_url("broker_gateway"), check=lambda event: None)
-    await database.connect()
-    opened = []
-
-    async def connected():
-        opened.append(datetime.now(UTC))
-        return adapter(world)
-
-    watchman = Watchman(LeaseStore(database), {world.account: connected}, timedelta(milliseconds=1500))
-    async with world.running():
-        await world.approve_resting(quantity=Decimal("0.002"))
-        assert await watchman.look() == []
-    rows = await world.query("SELECT renewed_at FROM leases WHERE account = $1", world.account)
-
-    async def later() -> bool:
-        await watchman.look()
-        return datetime.now(UTC) - rows[0]["renewed_at"] > timedelta(seconds=2)
-
-    await eventually(later)
-    assert await watchman.look() == []
-    assert opened == []
-    await database.close()

@@ -16,7 +16,7 @@ from algotrendy_core.instruments import Instrument, InstrumentKind
 from algotrendy_broker_gateway.accounts.vault import Vault, VenueKeys, read_wrapping_keys
 from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.paper import PaperVenue
-from algotrendy_broker_gateway.adapters.registry import open_venue
+from algotrendy_broker_gateway.adapters.registry import adapter_of, open_venue
 from algotrendy_broker_gateway.domain.fence import Fence
 from algotrendy_broker_gateway.domain.rate_limit import SharedLimits
 from algotrendy_broker_gateway.ports import Venue
@@ -31,6 +31,8 @@ class Opening:
         self._settings = settings
         self._database = database
         self._limits = SharedLimits()
+        for name in {one.venue for one in settings.every_account} - {"paper"}:
+            adapter_of(name)
 
     async def keys(self, account: AccountSettings) -> VenueKeys:
         """Given in the settings, else stored. Raises Refused where there are none."""

@@ -1,6 +1,7 @@
 """The venues there are: one adapter each, imported when an account asks for it."""
 
 import importlib
+from collections.abc import Callable
 
 from algotrendy_common.errors import InvariantBroken
 
@@ -19,9 +20,17 @@ ADAPTERS: dict[str, str] = {
 
 def open_venue(name: str, access: VenueAccess) -> Venue:
     """The adapter of a venue, not yet connected. Raises InvariantBroken for a venue there is no adapter of."""
+    return adapter_of(name)(access)
+
+
+def adapter_of(name: str) -> Callable[[VenueAccess], Venue]:
+    """Imported now, which takes a second or more of a processor: before anything has to be renewed or answered.
+
+    Raises as ``open_venue``.
+    """
     try:
         module, _, attribute = ADAPTERS[name].partition(":")
     except KeyError as error:
         raise InvariantBroken(f"there is no adapter for {name}", known=", ".join(sorted(ADAPTERS))) from error
-    venue: Venue = getattr(importlib.import_module(module), attribute)(access)
-    return venue
+    found: Callable[[VenueAccess], Venue] = getattr(importlib.import_module(module), attribute)
+    return found
