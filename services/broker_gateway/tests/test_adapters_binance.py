@@ -414,8 +414,9 @@ def _leg_event(order_id, status):
         # The stop is ended by the take-profit's fill, and the other way round: no cancellation of ours.
         ([(1, "NEW"), (2, "NEW"), (2, "EXPIRED"), (1, "FILLED")], [True, True, False, True]),
         ([(1, "FILLED"), (2, "EXPIRED")], [True, False]),
+        ([(2, "EXPIRED"), (1, "PARTIALLY_FILLED"), (1, "CANCELED")], [False, True, True]),
         ([(1, "EXPIRED"), (2, "PARTIALLY_FILLED"), (2, "FILLED")], [False, True, True]),
-        ([(1, "CANCELED"), (2, "CANCELED")], [False, True]),
+        ([(1, "CANCELED"), (2, "CANCELED")], [True, False]),
         ([(1, "EXPIRED"), (1, "EXPIRED"), (2, "EXPIRED")], [False, False, True]),
     ],
 )

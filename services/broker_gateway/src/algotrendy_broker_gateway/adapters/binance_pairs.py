@@ -6,7 +6,7 @@ other one first; a pair has ended when both legs have.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from algotrendy_common.enums import OrderType
@@ -73,24 +73,25 @@ def _weight(order: VenueOrder) -> int:
     return {Standing.DONE: 2, Standing.WORKING: 1}.get(order.standing, 0)
 
 
-@dataclass(slots=True)
 class Endings:
-    """Which legs the stream has told the end of: the end of one is only the pair's with the other's."""
+    """What the stream has told of pairs' ends. A leg that expires has usually only made way for the other one, so that
+    ends the pair with the other's expiry alone; a leg is cancelled only with its pair."""
 
-    _ended: dict[str, set[str]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._expired: dict[str, str] = {}
+        """The one leg of a pair that is known to have expired."""
+        self._over: set[str] = set()
 
     def tells(self, message: Mapping[str, Any]) -> bool:
         """Whether an ``executionReport`` says something about its order, or only that a pair has lost a leg."""
-        pair = venue_order_id(message["i"], message["g"])
-        if list_id(pair) is None or message["X"] in ("NEW", "PARTIALLY_FILLED"):
+        pair, leg = venue_order_id(message["i"], message["g"]), str(message["i"])
+        status = message["X"]
+        if list_id(pair) is None or status in ("NEW", "PARTIALLY_FILLED"):
             return True
-        ended = self._ended.setdefault(pair, set())
-        already_done = "" in ended
-        ended.add(str(message["i"]))
-        if message["X"] == "FILLED":
-            ended.add("")
-            return True
-        over = len(ended - {""}) == 2
-        if over:
-            del self._ended[pair]
-        return over and not already_done
+        if pair in self._over:
+            return False
+        if status not in ("FILLED", "CANCELED", "REJECTED") and self._expired.setdefault(pair, leg) == leg:
+            return False
+        self._expired.pop(pair, None)
+        self._over.add(pair)
+        return True
