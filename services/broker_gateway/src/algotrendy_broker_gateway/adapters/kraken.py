@@ -52,7 +52,7 @@ _CALLS, _CALLS_PER_S = 20.0, 0.5
 """The counter of the Intermediate tier and how fast it sinks."""
 _ORDERS, _ORDERS_PER_S = 125.0, 2.34
 _HISTORY = 2
-"""What a question about the past costs."""
+"""What a question about past trades costs."""
 _PAGE = 50
 _BALANCES_APART_S = 2.0
 _ASKED = "asked"
@@ -175,11 +175,11 @@ class KrakenVenue(CcxtVenue):
         """Among the open orders, else among those that have ended, the newest first."""
         self._market_id(symbol)
         request = {"cl_ord_id": client_id}
-        for call, key, weight in (
-            (self._wire.privatePostOpenOrders, "open", 1),
-            (self._wire.privatePostClosedOrders, "closed", _HISTORY),
+        for call, key in (
+            (self._wire.privatePostOpenOrders, "open"),
+            (self._wire.privatePostClosedOrders, "closed"),
         ):
-            found = await self.ask(call, request, lambda answer, key=key: self._reports(answer["result"][key]), weight)  # type: ignore[misc]
+            found = await self.ask(call, request, lambda answer, key=key: self._reports(answer["result"][key]))  # type: ignore[misc]
             # Whoever does not know the filter's name tells of everything.
             ours = [report for report in found if report.order.client_id == client_id]
             if ours:

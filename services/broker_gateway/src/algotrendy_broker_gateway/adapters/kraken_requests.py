@@ -50,7 +50,7 @@ def _prices(terms: OrderTerms) -> dict[str, str]:
         return {"price": f"+{plain(terms.trailing_ratio * 100)}%", "trigger": "last"}
     if terms.trigger_price is None:
         raise VenueRefused("trigger_price_missing", f"a {terms.type} order needs a trigger price")
-    trigger = {"price": plain(terms.trigger_price), "trigger": "last"}
+    trigger = {"price": plain(terms.trigger_price)}
     return trigger | {"price2": _limit(terms)} if terms.type.priced else trigger
 
 

@@ -27,6 +27,8 @@ from algotrendy_simulator.venues.striking import Handler, strike
 type Public = Callable[[Parameters], Any]
 type Signed = Callable[[Account, Parameters], Any]
 
+_ADMITTED = web.RequestKey("admitted", tuple[Account, Parameters])
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -42,10 +44,10 @@ class Rest:
     def routes(self) -> list[web.RouteDef]:
         found = []
         for name, call in self._public_routes():
-            run = self._guarded(self._run_public(call))
+            run = self._guarded(self._run_public(call), signed=False)
             found += [web.get(f"/0/public/{name}", run), web.post(f"/0/public/{name}", run)]
         for name, cost, signed in self._private_routes():
-            found.append(web.post(f"/0/private/{name}", self._guarded(self._run_signed(signed, cost))))
+            found.append(web.post(f"/0/private/{name}", self._guarded(self._run_signed(signed, cost), signed=True)))
         return found
 
     def _public_routes(self) -> list[tuple[str, Public]]:
@@ -71,7 +73,7 @@ class Rest:
             ("AmendOrder", 0, signed.amend),
             ("EditOrder", 0, signed.edit),
             ("OpenOrders", 1, signed.open_orders),
-            ("ClosedOrders", 2, signed.closed_orders),
+            ("ClosedOrders", 1, signed.closed_orders),
             ("QueryOrders", 1, signed.query_orders),
             ("TradesHistory", 2, signed.trades_history),
             ("QueryTrades", 1, signed.query_trades),
@@ -102,11 +104,8 @@ class Rest:
 
         async def run(request: web.Request) -> web.StreamResponse:
             received = Stamp.now()
-            body = await request.text()
-            parameters = Parameters.of_text(body, request.content_type)
-            key, sign = request.headers.get("API-Key", ""), request.headers.get("API-Sign", "")
-            account = self.gate.admit(key, sign, request.path, body, parameters)
-            self.limits.spend(key, cost, to_ms(self.clock.now()) / 1000)
+            account, parameters = request[_ADMITTED]
+            self.limits.spend(account.key, cost, to_ms(self.clock.now()) / 1000)
             answer: Any = None
             try:
                 answer = call(account, parameters)
@@ -119,7 +118,13 @@ class Rest:
 
         return run
 
-    def _guarded(self, run: Handler) -> Handler:
+    async def _admit(self, request: web.Request) -> tuple[Account, Parameters]:
+        body = await request.text()
+        parameters = Parameters.of_text(body, request.content_type)
+        key, sign = request.headers.get("API-Key", ""), request.headers.get("API-Sign", "")
+        return self.gate.admit(key, sign, request.path, body, parameters), parameters
+
+    def _guarded(self, run: Handler, signed: bool) -> Handler:
         async def spoken(request: web.Request) -> web.StreamResponse:
             try:
                 return await run(request)
@@ -128,6 +133,12 @@ class Rest:
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             fault = self.faults.take(request.method, request.path)
+            if signed:
+                # Nonces are compared as calls arrive: one that is then dealt with late is not late.
+                try:
+                    request[_ADMITTED] = await self._admit(request)
+                except KrakenError as refused:
+                    return refused.response()
             return await (strike(fault, spoken, request, Answers()) if fault else spoken(request))
 
         return guarded
