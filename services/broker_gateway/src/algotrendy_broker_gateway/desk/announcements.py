@@ -4,11 +4,12 @@ Invariant: everything told follows from the record alone, so that the newest eve
 """
 
 from datetime import datetime
+from decimal import Decimal
 
 from algotrendy_common.enums import HeldBy
 from algotrendy_common.events.account import PositionChanged
 from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.order import OrderFilled, OrderUpdated
+from algotrendy_common.events.order import OrderFilled, OrderTerms, OrderUpdated
 from algotrendy_core import orders
 from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position
@@ -69,12 +70,19 @@ def order_filled(events: EventFactory, order: OrderRecord, fill: Fill) -> OrderF
 
 
 def position_changed(
-    events: EventFactory, account: str, position: Position, revision: int, strategies: tuple[str, ...], at: datetime
+    events: EventFactory,
+    position: Position,
+    revision: int,
+    strategies: tuple[str, ...],
+    terms: OrderTerms,
+    liquidation_price: Decimal | None,
+    at: datetime,
 ) -> PositionChanged:
+    """``terms`` of the order that moved it; ``liquidation_price`` as the venue said it last."""
     return events.make(
         PositionChanged,
         event_time=at,
-        account=account,
+        account=terms.account,
         venue=position.venue,
         symbol=position.symbol,
         revision=revision,
@@ -83,4 +91,7 @@ def position_changed(
         realised_pnl=position.net_realised_pnl,
         fees=position.fees,
         strategies=strategies,
+        margin_mode=terms.margin_mode,
+        leverage=terms.leverage,
+        liquidation_price=liquidation_price,
     )

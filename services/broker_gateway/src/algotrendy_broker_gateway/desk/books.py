@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from algotrendy_common.clock import Clock
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.enums import OrderSource
+from algotrendy_common.enums import MarginMode, OrderSource
 from algotrendy_common.errors import InvariantBroken
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
@@ -72,6 +72,8 @@ class Books:
         self._account = account
         self._venue = venue
         self._assets = assets
+        self.liquidation_prices: dict[str, Decimal] = {}
+        """By symbol, as the venue said them last."""
         self.on_change: Callable[[Taken], None] = lambda taken: None
         """Told of what was committed, each time."""
 
@@ -128,9 +130,18 @@ class Books:
             if order.terms.protection is not None:
                 await self._fills.open_bracket(tx, order)
             base, quote = self._assets(step.fill.symbol)
-            position, revision, strategies = await self._fills.move(tx, step.fill, order.origin.strategy, base, quote)
+            borrowed = order.terms.margin_mode is not MarginMode.NONE
+            position, revision, strategies = await self._fills.move(
+                tx, step.fill, order.origin.strategy, base, quote, borrowed=borrowed
+            )
             moved = announcements.position_changed(
-                self._events, self._account, position, revision, strategies, step.time
+                self._events,
+                position,
+                revision,
+                strategies,
+                order.terms,
+                self.liquidation_prices.get(position.symbol) if position.quantity else None,
+                step.time,
             )
             await self._fills.remember(tx, moved)
             await tx.emit(told, filled, moved)

@@ -89,7 +89,19 @@ class Desk:
         exits = ProtectiveCount()
         self._reports = Reports(books, venue, app.bus, account.account, settings.slippage_tolerance)
         self.cancellation = Cancellation(database, orders, accounts, books, self._reports, venue)
-        preparation = Preparation(database, orders, accounts, guards, books, self.cancellation, exits, policy, venue)
+        preparation = Preparation(
+            database,
+            orders,
+            accounts,
+            guards,
+            books,
+            self.cancellation,
+            exits,
+            policy,
+            venue,
+            account.leverage,
+            account.margin_mode,
+        )
         self.submission = Submission(
             account=account.account,
             venue=venue,
@@ -173,6 +185,9 @@ class Desk:
         preparation.make_room = self.guard.make_room
         self.guard.on_wanted = self.watchdog.wake
         books.on_change = self._changed
+        self._reconciliation.on_positions = lambda kept: books.liquidation_prices.update(
+            {held.symbol: held.liquidation_price for held in kept if held.liquidation_price is not None}
+        )
 
     # -- start and end -----------------------------------------------------------------------------------------
 

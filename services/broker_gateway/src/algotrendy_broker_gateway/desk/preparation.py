@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.enums import OrderStatus, Side
+from algotrendy_common.enums import MarginMode, OrderStatus, Side
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.money import ZERO
 from algotrendy_core import orders
@@ -28,7 +28,7 @@ from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import ProtectiveCount
 from algotrendy_broker_gateway.domain.protection import ProtectionPolicy
 from algotrendy_broker_gateway.domain.triggers import Watch, watch_of
-from algotrendy_broker_gateway.errors import VenueRefused
+from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.guards import GuardStore
@@ -78,6 +78,8 @@ class Preparation:
         held: ProtectiveCount,
         policy: ProtectionPolicy,
         venue: Venue,
+        leverage: Decimal | None,
+        margin_mode: MarginMode,
     ) -> None:
         self._database = database
         self._orders = order_store
@@ -88,6 +90,10 @@ class Preparation:
         self._held = held
         self._policy = policy
         self._venue = venue
+        self._leverage = leverage
+        self._margin_mode = margin_mode
+        self._leverages: dict[str, tuple[Decimal, MarginMode]] = {}
+        """As this process has set them at the venue."""
         self.rooms: dict[str, Room] = {}
         """By order that is about to leave."""
         self.guarded: Callable[[str], bool] = lambda symbol: False
@@ -121,12 +127,22 @@ class Preparation:
     def plain(self, terms: OrderTerms) -> bool:
         """True where the order may be committed and sent at once."""
         can = self._venue.capabilities
+        if self._leverage_of(terms) != self._leverages.get(terms.symbol):
+            return False
         if terms.replaces is not None or handling(terms, can) is not Handling.DIRECT:
             return False
         spot = self._spot(terms.symbol)
         if terms.reduce_only and (spot or not can.reduce_only):
             return False
         return not (spot and terms.side is Side.SELL and self.guarded(terms.symbol))
+
+    def _leverage_of(self, terms: OrderTerms) -> tuple[Decimal, MarginMode] | None:
+        """What has to be set at the venue before the order leaves; None where nothing is borrowed."""
+        mode = terms.margin_mode if terms.margin_mode is not MarginMode.NONE else self._margin_mode
+        leverage = terms.leverage if terms.leverage is not None else self._leverage
+        if terms.reduce_only or leverage is None or mode is MarginMode.NONE or self._spot(terms.symbol):
+            return self._leverages.get(terms.symbol)
+        return leverage, mode
 
     def _spot(self, symbol: str) -> bool:
         try:
@@ -148,6 +164,15 @@ class Preparation:
             if not isinstance(replaced, Decimal):
                 return replaced
             quantity = replaced
+        wanted = self._leverage_of(terms)
+        if wanted is not None and wanted != self._leverages.get(terms.symbol):
+            try:
+                await self._venue.set_leverage(terms.symbol, *wanted)
+            except VenueRefused as no:
+                return Never(f"leverage_refused: {no}")
+            except OutcomeUnknown:
+                return None  # asked again: setting it twice changes nothing
+            self._leverages[terms.symbol] = wanted
         match handling(terms, can):
             case Handling.HELD:
                 return Ready(quantity, hold=True, watch=watch_of(terms))

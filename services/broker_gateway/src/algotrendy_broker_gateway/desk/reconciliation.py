@@ -5,7 +5,7 @@ the venue knows better is adopted (orders, fills, deposits) and said; what we ca
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.position_check import position_differences
 from algotrendy_broker_gateway.domain.search import Search
 from algotrendy_broker_gateway.errors import VenueUnreachable
-from algotrendy_broker_gateway.ports import Venue
+from algotrendy_broker_gateway.ports import Venue, VenuePosition
 from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.orders import OrderStore
@@ -79,6 +79,8 @@ class Reconciliation:
         self._clock = clock
         self._log = log("reconciliation")
         self._told: frozenset[str] = frozenset()
+        self.on_positions: Callable[[tuple[VenuePosition, ...]], None] = lambda positions: None
+        """Told of positions as the venue keeps them."""
 
     async def run(self, cause: str) -> bool:
         """One comparison; True where trading may go on. Raises VenueUnreachable where the venue cannot be asked."""
@@ -234,7 +236,9 @@ class Reconciliation:
     async def _compare_positions(self) -> list[ReconciliationDifference]:
         """Derivatives and margin: the venue keeps them itself. On spot the balances have said it already."""
         before = await self._accounts.positions()
-        theirs = {held.symbol: held.quantity for held in await self._venue.positions()}
+        kept = await self._venue.positions()
+        theirs = {held.symbol: held.quantity for held in kept}
+        self.on_positions(kept)
         ours = await self._accounts.positions()
         if ours != before:  # a fill came between: the next comparison has a still picture
             return []

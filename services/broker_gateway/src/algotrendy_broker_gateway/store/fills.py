@@ -43,16 +43,17 @@ class FillStore:
             raise InvariantBroken("a fill belongs to two orders", trade_id=fill.trade_id, order_id=told.order_id)
 
     async def move(
-        self, tx: Transaction, fill: Fill, strategy: str | None, base: str, quote: str
+        self, tx: Transaction, fill: Fill, strategy: str | None, base: str, quote: str, *, borrowed: bool
     ) -> tuple[Position, int, tuple[str, ...]]:
         """Apply a fill to the account's and the strategy's position and to the holdings.
 
+        ``borrowed``: on margin nothing of the base is ever held, as with a perpetual.
         Returns the account's position, its revision, and the strategies that hold part of it.
         """
         before, after, revision = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
         if strategy:
             await self._move(tx, fill, strategy, base, quote)
-        if fill.symbol.endswith(PERPETUAL):
+        if borrowed or fill.symbol.endswith(PERPETUAL):
             moved = derivative_movements(before, after, fill)
         else:
             moved = movements(fill, base, quote)
