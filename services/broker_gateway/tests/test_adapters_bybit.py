@@ -483,6 +483,15 @@ async def test_the_dead_mans_switch_fires_for_whoever_stops_arming_it(simulated,
     await until(cancelled)
 
 
+async def test_without_bybits_own_consent_there_is_no_dead_mans_switch(venue):
+    """The call to arm it succeeds all the same there: only the question tells."""
+    venue._check_protection({"result": {"dcpInfos": [{"product": "SPOT", "dcpStatus": "ON", "timeWindow": "10"}]}})
+    assert not venue.capabilities.dead_man_switch
+    assert BybitVenue.capabilities.dead_man_switch
+    with pytest.raises(VenueRefused):
+        await venue.arm_dead_man_switch(timedelta(seconds=30))
+
+
 async def test_a_dead_mans_switch_that_is_let_go_cancels_nothing(simulated, venue):
     account = simulated.simulation.exchange.accounts["paper-1"]
     await venue.submit(new_id(), terms(limit_price=Decimal(15000)))

@@ -6,6 +6,7 @@ either is a receipt, and what became of the order is heard on the private stream
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -53,6 +54,7 @@ _TOPICS = ["order", "execution", "wallet"]
 _ORDERS_PER_S = {SPOT: 20.0, LINEAR: 10.0}
 _CALLS, _CALLS_WINDOW_S = 600.0, 5.0
 _LONGEST_WINDOW_S, _SHORTEST_WINDOW_S = 300, 3
+_PRODUCTS = ("SPOT", "DERIVATIVES")
 """Of the disconnection protection."""
 
 
@@ -115,6 +117,7 @@ class BybitVenue(CcxtVenue):
     async def connect(self) -> None:
         await self.ping()
         await self._ask(self._wire.privateGetV5UserQueryApi, self._check_key)
+        await self._ask(self._wire.privateGetV5AccountQueryDcpInfo, self._check_protection)
         # What ccxt would ask once more before the first private stream.
         self._wire.options |= {"enableUnifiedMargin": False, "enableUnifiedAccount": True, "unifiedMarginStatus": 6}
         await self._ask(lambda: self._wire.load_markets(True), lambda _: None)
@@ -132,6 +135,13 @@ class BybitVenue(CcxtVenue):
             raise KeyTooPowerful("the API key may withdraw money: give one that may only trade and read")
         if found["uta"] != 1:
             raise VenueRefused("account_not_unified", "only Bybit's unified trading accounts are supported")
+
+    def _check_protection(self, answer: Mapping[str, Any]) -> None:
+        """The disconnection protection is turned on by Bybit's people, account by account; arming alone does not."""
+        on = {row["product"] for row in answer["result"]["dcpInfos"] if row["dcpStatus"] == "ON"}
+        if not on.issuperset(_PRODUCTS):
+            self._log.warning("the venue's dead-man's switch is not turned on for this account", on=sorted(on))
+            self.capabilities = replace(self.capabilities, dead_man_switch=False)
 
     def _list_all(self, category: str, rates: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         for market in self._wire.markets.values():
@@ -231,12 +241,14 @@ class BybitVenue(CcxtVenue):
     async def arm_dead_man_switch(self, timeout: timedelta) -> None:
         """See ``bybit_guard``. Of a process that dies the orders go after ``timeout``, of one that only stops arming
         after twice that; Bybit counts whole seconds, from 3 to 300."""
+        if not self.capabilities.dead_man_switch:
+            raise VenueRefused("not_offered", "Bybit has not turned the disconnection protection on for this account")
         timeout_s = timeout.total_seconds()
         if timeout_s <= 0:
             await self._guard.release()
             return
         window = min(max(int(timeout_s), _SHORTEST_WINDOW_S), _LONGEST_WINDOW_S)
-        for product in ("SPOT", "DERIVATIVES"):
+        for product in _PRODUCTS:
             request = {"product": product, "timeWindow": window}
             await self._changed(
                 lambda request=request: self._wire.privatePostV5OrderDisconnectedCancelAll(request),  # type: ignore[misc]

@@ -71,6 +71,7 @@ class Rest:
             ("GET", "/v5/account/info", signed.account_information),
             ("GET", "/v5/account/wallet-balance", signed.wallet),
             ("GET", "/v5/account/fee-rate", signed.fee_rates),
+            ("GET", "/v5/account/query-dcp-info", signed.disconnection_windows),
             ("GET", "/v5/asset/coin/query-info", signed.coins),
             ("GET", "/v5/order/realtime", signed.open_orders),
             ("GET", "/v5/order/history", signed.closed_orders),

@@ -32,6 +32,7 @@ from algotrendy_simulator.venues.bybit.refusals import (
 from algotrendy_simulator.venues.bybit.wire import Json
 
 WEEK_MS = 7 * 86_400_000
+DEFAULT_WINDOW_S = 10
 PRODUCTS = {"SPOT": SPOT, "DERIVATIVES": LINEAR, "OPTIONS": "option"}
 
 
@@ -173,6 +174,18 @@ class SignedOperations:
         self.windows_s[account.name, category] = window
         return {}
 
+    def disconnection_windows(self, account: Account, parameters: Parameters) -> Json:
+        """Bybit's people turn the protection on for an account; here it is on."""
+        rows = [
+            {
+                "product": product,
+                "dcpStatus": "ON",
+                "timeWindow": str(self.windows_s.get((account.name, category), DEFAULT_WINDOW_S)),
+            }
+            for product, category in PRODUCTS.items()
+        ]
+        return {"dcpInfos": rows}
+
     def wallet(self, account: Account, parameters: Parameters) -> Json:
         if parameters.text("accountType") != "UNIFIED":
             raise BybitError(10001, "accountType only support UNIFIED.")
@@ -187,7 +200,10 @@ class SignedOperations:
             "readOnly": 0,
             "secret": "",
             "permissions": {
-                "ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": ["Withdraw"] if account.may_withdraw else [], "Options": [],
+                "ContractTrade": ["Order", "Position"],
+                "Spot": ["SpotTrade"],
+                "Wallet": ["Withdraw"] if account.may_withdraw else [],
+                "Options": [],
             },
             "ips": ["*"],
             "type": 1,

@@ -21,6 +21,7 @@ from algotrendy_simulator.venues.bybit import order_wire
 from algotrendy_simulator.venues.bybit.authentication import verified_socket
 from algotrendy_simulator.venues.bybit.products import LINEAR, Products, category_of
 from algotrendy_simulator.venues.bybit.refusals import SPOT, BybitError
+from algotrendy_simulator.venues.bybit.signed_operations import DEFAULT_WINDOW_S
 from algotrendy_simulator.venues.bybit.wire import Json
 
 TOPICS = frozenset(
@@ -124,7 +125,7 @@ class UserSockets:
         guarded = client.topics & DISCONNECTION_TOPICS.keys()
         others = [other for other in self._clients if other.account is account]
         left = {topic for topic in guarded if not any(topic in other.topics for other in others)}
-        windows = [self._windows_s.get((account.name, DISCONNECTION_TOPICS[topic]), 10) for topic in left]
+        windows = [self._windows_s.get((account.name, DISCONNECTION_TOPICS[topic]), DEFAULT_WINDOW_S) for topic in left]
         if windows:
             self._exchange.arm_dead_man(account, min(windows) * 1000)
 
