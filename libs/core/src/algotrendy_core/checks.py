@@ -195,12 +195,14 @@ def check_drift(market: Market, limit: Decimal) -> Verdict:
 
 
 def check_duplicate(order: OrderTerms, recent: Sequence[RecentOrder], now: datetime, window: timedelta) -> Verdict:
-    """The same content under another id. The same id again is a redelivery, and the caller's affair."""
+    """The same content under another id. The same id again is a redelivery, and the caller's affair.
+
+    ``recent`` is oldest first, here and below."""
     content = _content(order)
-    for other in recent:
-        if now - other.at >= window or other.terms.order_id == order.order_id:
-            continue
-        if _content(other.terms) == content:
+    for other in reversed(recent):
+        if now - other.at >= window:
+            break
+        if other.terms.order_id != order.order_id and _content(other.terms) == content:
             return Violated(
                 "duplicate_order", f"the same as {other.terms.order_id}", seconds(window), seconds(now - other.at)
             )
@@ -211,14 +213,17 @@ def check_order_rates(
     order: OrderTerms, strategy: str | None, recent: Sequence[RecentOrder], now: datetime, limits: Limits
 ) -> Verdict:
     """Of the account, of the proposing strategy, of the instrument."""
-    within = [other for other in recent if now - other.at < limits.rate_window]
-    same_strategy = [other for other in within if strategy is not None and other.strategy == strategy]
-    instrument = (order.venue, order.symbol)
-    same_instrument = [other for other in within if (other.terms.venue, other.terms.symbol) == instrument]
+    total = by_strategy = by_instrument = 0
+    for other in reversed(recent):
+        if now - other.at >= limits.rate_window:
+            break
+        total += 1
+        by_strategy += strategy is not None and other.strategy == strategy
+        by_instrument += other.terms.symbol == order.symbol and other.terms.venue == order.venue
     for code, count, limit in (
-        ("order_rate", len(within), limits.max_orders),
-        ("strategy_rate", len(same_strategy), limits.max_strategy_orders),
-        ("instrument_rate", len(same_instrument), limits.max_instrument_orders),
+        ("order_rate", total, limits.max_orders),
+        ("strategy_rate", by_strategy, limits.max_strategy_orders),
+        ("instrument_rate", by_instrument, limits.max_instrument_orders),
     ):
         if count + 1 > limit:
             return Violated(code, f"too many orders in {seconds(limits.rate_window)} s", str(limit), str(count + 1))

@@ -95,6 +95,15 @@ class Books:
                 return after
         raise StaleBook(account, -1)
 
+    async def drop_older(self) -> None:
+        """Throw out books that another process has written since; a refusal would not notice."""
+        async with self._database.reading() as tx:
+            stored = await self._store.versions(tx)
+        for account, version in stored.items():
+            book = self._books.get(account)
+            if book is not None and book.version < version:
+                self._books.pop(account, None)
+
     def forget(self, account: str) -> None:
         """The next reader loads it anew: for changes that reach further than the book itself."""
         self._books.pop(account, None)

@@ -111,6 +111,7 @@ class KillSwitch:
         where nothing is halted, or where the kill file still lies there."""
         if at == (HaltLevel.GLOBAL, ALL) and self._file_says() is not None:
             raise Refused("kill_file_present", "the kill file must be taken away first", file=str(self._kill_file))
+        await self.load()
         known = self.board.halts.get(at)
         halt = released(known, by, self._clock.now(), self._window)
         if halt is known:

@@ -119,8 +119,15 @@ def build_app(settings: RiskSettings) -> App:
         announcer=bus,
     )
     portfolio = PortfolioDesk(books=books, database=database, results=results, market=market, tracks=tracks)
+
+    async def learn_of_others() -> None:
+        await kill_switch.load()
+        await switches.load()
+        await books.drop_older()
+
     kill_switch.on_change = watch.tell_states
-    books.when_stale = kill_switch.load
+    books.when_stale = learn_of_others
+    watch.refresh = learn_of_others
     watch.expire = deciding.expire
 
     async def open_books() -> None:

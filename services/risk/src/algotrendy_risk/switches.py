@@ -28,11 +28,15 @@ class Switches:
         self._announcer = announcer
         self._off: dict[str, str] = {}
         self._enabled: dict[str, datetime] = {}
+        self._unsaved: dict[str, tuple[str, str]] = {}
         self._log = log("risk")
 
     async def load(self) -> None:
+        """What is stored; and what could not be stored yet is stored now."""
+        for strategy, (account, reason) in tuple(self._unsaved.items()):
+            await self._save(strategy, account, reason)
         async with self._database.reading() as tx:
-            self._off = await self._store.off(tx)
+            self._off = await self._store.off(tx) | {name: reason for name, (_, reason) in self._unsaved.items()}
             self._enabled = await self._store.enabled_at(tx)
 
     def why_off(self, strategy: str | None) -> str | None:
@@ -45,6 +49,16 @@ class Switches:
         if strategy in self._off:
             return
         self._off[strategy] = reason
+        self._unsaved[strategy] = (account, reason)
+        try:
+            await self._save(strategy, account, reason)
+        except STORE_AWAY as error:
+            self._log.error("a strategy is off and that is not stored yet", strategy=strategy, error=repr(error))
+        await self._announcer.alert(
+            Severity.CRITICAL, "strategy_switched_off", reason, strategy=strategy, account=account
+        )
+
+    async def _save(self, strategy: str, account: str, reason: str) -> None:
         breach = self._events.make(
             RiskBreached,
             account=account,
@@ -53,16 +67,10 @@ class Switches:
             limit="enabled by a person",
             observed=strategy,
         )
-        try:
-            async with self._database.transaction() as tx:
-                await self._store.switch_off(tx, strategy, account, reason, self._clock.now())
-                await tx.emit(breach)
-        except STORE_AWAY as error:
-            # What it repeated is in the decisions: after a restart its next order trips the throttle again.
-            self._log.error("a strategy is off and that is not stored", strategy=strategy, error=repr(error))
-        await self._announcer.alert(
-            Severity.CRITICAL, "strategy_switched_off", reason, strategy=strategy, account=account
-        )
+        async with self._database.transaction() as tx:
+            await self._store.switch_off(tx, strategy, account, reason, self._clock.now())
+            await tx.emit(breach)
+        self._unsaved.pop(strategy, None)
 
     async def enable(self, strategy: str, by: str, reason: str) -> None:
         """Raises ``Refused`` where it is not off."""

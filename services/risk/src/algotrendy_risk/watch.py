@@ -36,7 +36,7 @@ STATE_EVERY_S = 1.0
 _PAUSE_S = 0.05
 """Least time between two states of a busy account."""
 _RAISE_EVERY = timedelta(seconds=1)
-_EXPIRE_EVERY = timedelta(milliseconds=500)
+_SWEEP_EVERY = timedelta(milliseconds=500)
 _THIN_EVERY = timedelta(hours=1)
 _THIN_AFTER = timedelta(hours=24)
 _THIN_TO = timedelta(minutes=5)
@@ -74,11 +74,13 @@ class Watch:
         self._awake = asyncio.Event()
         self.expire: Callable[[datetime], Awaitable[None]] | None = None
         """Ends what has waited too long for a person."""
+        self.refresh: Callable[[], Awaitable[None]] | None = None
+        """Reads what another process may have stored: halts, switches."""
         self._revisions: dict[str, int] = {}
         self._points: dict[Scope, Point] = {}
         self._bases: dict[Scope, Decimal] = {}
         self._thinned: datetime | None = None
-        self._expired: datetime | None = None
+        self._swept: datetime | None = None
         self._raised: dict[str, datetime] = {}
         self._log = log("risk")
 
@@ -97,7 +99,7 @@ class Watch:
             try:
                 for account in self._books.accounts:
                     await self.look(account)
-                await self._end_what_waited()
+                await self._now_and_then()
                 await self._thin()
             except STORE_AWAY as error:
                 self._log.warning("the books cannot be kept up now", error=repr(error))
@@ -130,12 +132,15 @@ class Watch:
         self._raised[book.account] = now
         return True
 
-    async def _end_what_waited(self) -> None:
+    async def _now_and_then(self) -> None:
         now = self._clock.now()
-        if self.expire is None or (self._expired is not None and now - self._expired < _EXPIRE_EVERY):
+        if self._swept is not None and now - self._swept < _SWEEP_EVERY:
             return
-        self._expired = now
-        await self.expire(now)
+        self._swept = now
+        if self.refresh is not None:
+            await self.refresh()
+        if self.expire is not None:
+            await self.expire(now)
 
     async def tell_states(self) -> None:
         """At once and out of memory alone."""

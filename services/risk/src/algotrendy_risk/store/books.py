@@ -97,6 +97,9 @@ class BookStore:
     async def accounts(self, tx: Transaction) -> list[str]:
         return [row["account"] for row in await tx.fetch("SELECT account FROM account ORDER BY account")]
 
+    async def versions(self, tx: Transaction) -> dict[str, int]:
+        return {row["account"]: row["version"] for row in await tx.fetch("SELECT account, version FROM account")}
+
     async def create(
         self, tx: Transaction, account: str, venue: str, quote: str, limits: AccountLimits, now: datetime
     ) -> None:
