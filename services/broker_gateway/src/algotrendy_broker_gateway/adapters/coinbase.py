@@ -42,6 +42,8 @@ _SEARCHED_PAGES = 20
 _CANCELLED_AT_ONCE = 100
 _OPEN = ("OPEN", "PENDING")
 """Asked one by one: open ones are never listed with others."""
+_SPOT = {"product_type": "SPOT"}
+"""Futures that the account may have besides are not this adapter's."""
 _NOT_THERE = "UNKNOWN_CANCEL_ORDER"
 _ON_ITS_WAY = "DUPLICATE_CANCEL_REQUEST"
 
@@ -154,7 +156,7 @@ class CoinbaseVenue(CcxtVenue):
 
     async def order(self, symbol: str, client_id: str) -> VenueReport | None:
         """Sought among the symbol's newest orders, whatever became of them: there is no question by our id."""
-        request: dict[str, Any] = {"product_ids": [self._market_id(symbol)], "limit": str(_PAGE)}
+        request: dict[str, Any] = {"product_ids": [self._market_id(symbol)], **_SPOT, "limit": str(_PAGE)}
         for _ in range(_SEARCHED_PAGES):
             page, cursor = await self._orders(request)
             for report in page:
@@ -177,7 +179,7 @@ class CoinbaseVenue(CcxtVenue):
     async def open_orders(self) -> tuple[VenueReport, ...]:
         found: list[VenueReport] = []
         for status in _OPEN:
-            request: dict[str, Any] = {"order_status": [status], "limit": str(_PAGE)}
+            request: dict[str, Any] = {"order_status": [status], **_SPOT, "limit": str(_PAGE)}
             cursor = "-"
             while cursor:
                 page, cursor = await self._orders(request)
@@ -295,6 +297,7 @@ class CoinbaseVenue(CcxtVenue):
             )
             for event in message["events"]
             for row in event.get("orders") or ()
+            if row.get("product_type") in (None, *_SPOT.values())
         )
 
 

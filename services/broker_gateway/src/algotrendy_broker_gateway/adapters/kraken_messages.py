@@ -120,7 +120,7 @@ def order(txid: str, row: Mapping[str, Any], symbol_of: SymbolOf, asked_of: Aske
         updated_at=_time(row["closetm"]) if row.get("closetm") else created,
         trigger_price=trigger,
         trailing_ratio=ratio,
-        waiting=kind.triggered and standing is Standing.WORKING and not executed and not Decimal(row["limitprice"]),
+        waiting=kind.triggered and standing is Standing.WORKING and not executed and not _set_off(kind, row),
         reduce_only=asked is not None and asked.reduce_only,
     )
 
@@ -137,7 +137,12 @@ def _prices(
         distance = str(described["price"])
         ratio = Decimal(distance.strip("+%")) / 100 if distance.endswith("%") else None
         return None, Decimal(row["stopprice"]) or None, ratio
-    return (Decimal(described["price2"]) if kind.priced else None), Decimal(described["price"]), None
+    return (Decimal(described["price2"]) if kind.priced else None), Decimal(described["price"]) or None, None
+
+
+def _set_off(kind: OrderType, row: Mapping[str, Any]) -> bool:
+    """A triggered limit order has its limit once it rests; a trailing stop has one all along."""
+    return kind is not OrderType.TRAILING_STOP and bool(Decimal(row["limitprice"]))
 
 
 def _in_force(flags: list[str], row: Mapping[str, Any], asked: OrderTerms | None) -> TimeInForce:
