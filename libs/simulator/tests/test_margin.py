@@ -17,7 +17,7 @@ from algotrendy_simulator.events import OrderChanged, PositionChanged, VenueEven
 from algotrendy_simulator.listings import PACKAGED, read_listings
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order, OrderRequest, VenueStatus
-from algotrendy_simulator.positions import Position
+from algotrendy_simulator.positions import Position, reducible
 from algotrendy_simulator.simulation import OrderIds
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -213,7 +213,7 @@ moves = st.lists(
         st.sampled_from(Side),
         st.integers(1_000, 80_000),
         st.integers(700, 1_300),
-        st.sampled_from(["limit", "market", "stop", "reduce", "price", "cancel"]),
+        st.sampled_from(["limit", "market", "stop", "reduce", "pair", "amend", "price", "cancel"]),
     ),
     max_size=30,
 )
@@ -238,6 +238,12 @@ def test_locks_match_orders_and_margins_and_money_goes_only_where_it_is_booked(
                     floor.order(floor.ann, side, quantity, type=OrderType.STOP, trigger_price=D(price))
                 case "reduce":
                     floor.order(floor.ann, side, quantity, price, reduce_only=True)
+                case "pair":
+                    around = {"type": OrderType.OCO, "trigger_price": D(price) + 5 * side.sign, "reduce_only": True}
+                    floor.order(floor.ann, side, quantity, price, **around)
+                case "amend":
+                    for order in floor.exchange.open_orders(floor.ann)[:1]:
+                        floor.exchange.amend(floor.ann, order, D(quantity))
                 case "price":
                     floor.order(floor.maker, side, quantity, price)
                 case _:
@@ -249,6 +255,9 @@ def test_locks_match_orders_and_margins_and_money_goes_only_where_it_is_booked(
             assert balance.locked == reserved + margins
             assert ZERO <= balance.locked <= balance.total
         _check_money(floor)
+        for order in floor.exchange.open_orders(floor.ann):
+            held = floor.exchange.ledger.holding("ann", PERP)
+            assert not order.reduce_only or order.remaining <= reducible(held, order.side)
     for order in floor.exchange.orders.values():
         assert order.status.open or order.reserved == 0
 

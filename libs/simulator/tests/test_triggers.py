@@ -1,5 +1,6 @@
 """Orders that wait for a price, pairs, and orders with an end, over the exchange alone."""
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,8 @@ from algotrendy_simulator.listings import PACKAGED, read_listings
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order, OrderRequest, VenueStatus
 from algotrendy_simulator.simulation import OrderIds
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 BTC = read_listings(PACKAGED)[0].instrument
 D = Decimal
@@ -289,3 +292,78 @@ def test_an_amended_order_can_be_given_another_id(floor: Floor) -> None:
     assert floor.exchange.find_order(floor.ann, "BTCUSDT", None, "another") is order
     floor.exchange.cancel(floor.ann, order)
     assert floor.exchange.open_orders(floor.ann) == []
+
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(Side),
+        st.integers(50_000, 3_000_000),
+        st.integers(9_000, 11_000),
+        st.sampled_from(["limit", "stop", "take", "trail", "pair", "amend", "cancel", "partial", "offer", "trade"]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(moves)
+def test_whatever_waits_fires_or_is_changed_the_locks_are_what_open_orders_reserve(
+    steps: list[tuple[Side, int, int, str]],
+) -> None:
+    floor = Floor()
+    market = floor.exchange.markets["BTCUSDT"]
+    for side, lots, ticks, kind in steps:
+        quantity, price = str(lots * BTC.quantity_step), ticks * BTC.price_step
+        with suppress(Refused):
+            _step(floor, side, quantity, price, kind)
+        _check_books(floor)
+    assert not market.engine.book.best(Side.BUY) or market.engine.book.best(Side.BUY) != market.engine.book.best(
+        Side.SELL
+    )
+
+
+def _step(floor: Floor, side: Side, quantity: str, price: Decimal, kind: str) -> None:
+    exchange = floor.exchange
+    match kind:
+        case "limit":
+            floor.place(side, OrderType.LIMIT, quantity, limit_price=price)
+        case "stop":
+            floor.place(side, OrderType.STOP_LIMIT, quantity, trigger_price=price, limit_price=price - 1)
+        case "take":
+            floor.place(side, OrderType.TAKE_PROFIT, quantity, trigger_price=price)
+        case "trail":
+            floor.place(side, OrderType.TRAILING_STOP, quantity, trailing_ratio=D("0.02"))
+        case "pair":
+            around = {"limit_price": price, "trigger_price": price - 5 if side is Side.SELL else price + 5}
+            floor.place(side, OrderType.OCO, quantity, **around)
+        case "amend":
+            for order in exchange.open_orders(floor.ann)[:1]:
+                exchange.amend(floor.ann, order, D(quantity), None if order.limit_price is None else price)
+        case "cancel":
+            for order in exchange.open_orders(floor.ann)[:1]:
+                exchange.cancel(floor.ann, order)
+        case "partial":
+            exchange.fill_partially(D("0.4"))
+        case "offer":
+            floor.offer(side, quantity, str(price))
+        case _:
+            floor.trade(str(price))
+
+
+def _check_books(floor: Floor) -> None:
+    exchange = floor.exchange
+    book = exchange.markets["BTCUSDT"].engine.book
+    for asset, initial in (("BTC", 10 + 999), ("USDT", 10_000 + 999_999)):
+        fees = sum(fill.fee for fill in exchange.fills if fill.fee_asset == asset)
+        assert sum(account.balance(asset).total for account in exchange.accounts.values()) + fees == initial
+    for account in exchange.accounts.values():
+        for asset, side in (("USDT", Side.BUY), ("BTC", Side.SELL)):
+            reserved = [order.reserved for order in exchange.open_orders(account) if order.side is side]
+            assert account.balance(asset).locked == sum(reserved)
+    for order in exchange.orders.values():
+        resting = book.get(str(order.order_id))
+        assert resting is None or (order.status.open and not order.waiting and resting.remaining == order.remaining)
+        assert order.status.open or (order.reserved == 0 and not order.waiting)
+        sibling = exchange.orders[order.sibling] if order.sibling is not None else None
+        assert sibling is None or not (order.filled and sibling.filled), "both legs of a pair traded"
+        assert sum(fill.quantity for fill in exchange.fills_of_order(order.order_id)) == order.filled

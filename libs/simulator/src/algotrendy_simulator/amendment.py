@@ -8,13 +8,14 @@ from decimal import Decimal
 from algotrendy_common.errors import Refused
 from algotrendy_core.instruments import Rule, Violation
 
-from algotrendy_simulator.admission import check_rules, check_takes
+from algotrendy_simulator.admission import check_rules, check_takes, on_margin
 from algotrendy_simulator.changes import Changes
 from algotrendy_simulator.events import Execution
 from algotrendy_simulator.execution import Floor
 from algotrendy_simulator.ledger import Ledger
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.orders import Order
+from algotrendy_simulator.positions import reducible
 from algotrendy_simulator.settlement import Settlement
 from algotrendy_simulator.triggers import crossed
 
@@ -59,7 +60,8 @@ class Amendment:
             sibling.quantity = quantity
             self._settlement.note(changes, sibling, Execution.AMENDED)
         for leg in (order, sibling):
-            if leg is not None and not leg.waiting:
+            # The first leg may have traded by now, which has ended the other.
+            if leg is not None and leg.status.open and not leg.waiting:
                 self._floor.move(changes, leg, replaced=leg is order and repriced)
 
     def _check(
@@ -69,6 +71,10 @@ class Amendment:
         if quantity <= order.filled:
             violation = Violation(Rule.MIN_QUANTITY, order.filled, quantity)
             raise Refused("filter", "no less than what is filled", violations=(violation,))
+        if order.reduce_only and on_margin(market, order.leverage):
+            most = reducible(self._ledger.holding(order.account, order.symbol), order.side)
+            if quantity - order.filled > most:
+                raise Refused("reduce_only", "there is less to reduce", symbol=order.symbol, most=most)
         trigger = trigger_price if order.waiting else None
         check_rules(market, quantity - order.filled, limit_price, trigger)
         if trigger is not None and crossed(order.type, order.side, trigger, market.last_price):

@@ -152,8 +152,8 @@ class Exchange:
         """Change an open order; ``quantity`` is its whole new one, with what is filled.
 
         ``client_order_id`` is the id it has from then on. Its place in the queue is kept where only the quantity falls.
-        Raises Refused ``unknown_order``, ``duplicate_client_order_id``, ``filter``, ``would_trigger``, ``would_take``
-        or ``insufficient_balance``; nothing has changed then.
+        Raises Refused ``unknown_order``, ``duplicate_client_order_id``, ``filter``, ``reduce_only``, ``would_trigger``,
+        ``would_take`` or ``insufficient_balance``; nothing has changed then.
         """
         self._check_open(account, order)
         changes = Changes()
