@@ -31,6 +31,7 @@ RECORDED = {
     row["name"]: row["json"]
     for row in map(json.loads, (Path(__file__).parent / "payloads/bybit/recorded.jsonl").read_text().splitlines())
 }
+LIVE = [json.loads(line) for line in (Path(__file__).parent / "payloads/bybit/live.jsonl").read_text().splitlines()]
 BTC, PERPETUAL = "BTC-USDT", "BTC-USDT-PERP"
 
 
@@ -265,6 +266,35 @@ def test_an_order_that_lacks_something_is_not_half_understood(field):
     row = {name: value for name, value in RECORDED["ws_account_order"]["data"][0].items() if name != field}
     with pytest.raises(KeyError):
         messages.order(row, LINEAR, symbol_of)
+
+
+def live(name):
+    """Rows of the real venue's answers, each with the category of the question."""
+    answers = [row["json"]["result"] for row in LIVE if row["name"] == name]
+    return [{"category": answer.get("category", LINEAR), **row} for answer in answers for row in answer["list"]]
+
+
+def test_the_real_venues_answers_are_read():
+    whole = lambda key: key  # noqa: E731
+    orders = [messages.order(row, row["category"], whole) for row in (*live("fetchOrder"), *live("fetchClosedOrders"))]
+    fills = [messages.execution(row, whole, lambda symbol: ("BASE", "QUOTE")) for row in live("fetchMyTrades")]
+    positions = [messages.position(row, whole) for row in live("fetchPositions")]
+
+    # A market buy worth an amount of quote ends "partially filled, cancelled" when the amount is used up.
+    assert (orders[0].standing, orders[0].quantity) == (Standing.CANCELLED, Decimal("0.001614"))
+    assert orders[0].reason == "expired: EC_CancelForNoFullFill"
+    assert [one.standing for one in orders[1:]] == [Standing.DONE] * len(orders[1:])
+    assert [(fill.quantity, fill.fee, fill.fee_currency) for fill in fills] == [
+        (Decimal("0.000336"), Decimal("3.36E-7"), "BASE"),
+        (Decimal("0.001"), Decimal("0.000001"), "ETH"),
+        (Decimal("0.1"), Decimal("0.00468105"), "QUOTE"),
+    ]
+    assert [(one.symbol, one.quantity) for one in positions] == [
+        ("linear/TRIAUSDT", Decimal(-11710)),
+        ("linear/LTCUSDT", Decimal("1.2")),
+    ]
+    held = {row.asset: row.reserved for row in messages.balances(live("fetchBalance"))}
+    assert held["USDC"] == Decimal("3.18541012")
 
 
 # -- what an error answer means --------------------------------------------------------------------------------------

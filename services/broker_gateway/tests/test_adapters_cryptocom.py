@@ -28,6 +28,10 @@ RECORDED = {
     row["name"]: row["json"]
     for row in map(json.loads, (Path(__file__).parent / "payloads/cryptocom/recorded.jsonl").read_text().splitlines())
 }
+LIVE = {
+    row["name"]: row["json"]["result"]
+    for row in map(json.loads, (Path(__file__).parent / "payloads/cryptocom/live.jsonl").read_text().splitlines())
+}
 BTC = "BTC-USDT"
 
 
@@ -177,6 +181,19 @@ def test_an_order_that_lacks_something_is_not_half_understood(field):
     row = {name: value for name, value in RECORDED["GetOrder"]["result"].items() if name != field}
     with pytest.raises(KeyError):
         messages.order(row, symbol_of)
+
+
+def test_the_real_venues_answers_are_read():
+    found = messages.order(LIVE["fetchOrder"], lambda name: name)
+    (fill,) = (messages.own_trade(row, lambda name: name) for row in LIVE["fetchMyTrades"]["data"])
+    held = {row.asset: row for row in messages.balances(LIVE["fetchBalance"]["data"])}
+
+    # A plain order has a reference price of zero, whose kind is "NULL_VAL".
+    assert (found.type, found.trigger_price, found.waiting) == (OrderType.MARKET, None, False)
+    assert (found.standing, found.executed_quantity, found.limit_price) == (Standing.DONE, 1, None)
+    assert (fill.fee, fill.fee_currency, fill.liquidity) == (Decimal("0.00075"), "XRP", Liquidity.TAKER)
+    assert fill.venue_order_id == found.venue_order_id
+    assert (held["USDT"].total, held["USDT"].reserved) == (Decimal("94.3411639875"), 11)
 
 
 # -- what an error answer means ----------------------------------------------------------------------------------------
