@@ -6,7 +6,6 @@ test has an account of its own, and compares with the venue's own books and neve
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,7 +24,6 @@ from algotrendy_common.enums import Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.ids import new_id
 from algotrendy_simulator.testing import RunningVenue, running_venue
-from algotrendy_simulator.venues.registry import DIALECTS
 from pydantic import SecretStr
 
 SPOT = "BTC-USDT"
@@ -46,11 +44,6 @@ TELL_RIGHTS = frozenset({"binance", "bybit", "coinbase", "kraken", "okx"})
 
 @pytest.fixture(scope="session", params=sorted(ADAPTERS))
 def running(request: pytest.FixtureRequest) -> Iterator[tuple[str, RunningVenue]]:
-    for places in (ADAPTERS, DIALECTS):
-        try:
-            importlib.import_module(places[request.param].partition(":")[0])
-        except ImportError as missing:
-            pytest.xfail(f"not there yet: {missing}")
     manager = running_venue(venue=request.param, paused=True, history=30, extra=NO_LIMITS)
     with asyncio.Runner() as runner:
         venue = runner.run(manager.__aenter__())

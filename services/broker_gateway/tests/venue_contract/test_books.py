@@ -31,7 +31,7 @@ async def test_balances_are_the_venues_own(contract):
 async def test_the_cursor_skips_nothing(contract):
     cursor = await contract.venue.fills_cursor(SPOT)
     seen = {}
-    for number in range(5):
+    for number in range(3):
         side = Side.BUY if number % 2 else Side.SELL
         client_id, report = await contract.submit(side=side, quantity=Decimal("0.41"))
         await contract.ends(client_id, report)
@@ -43,7 +43,7 @@ async def test_the_cursor_skips_nothing(contract):
 
     rows = await contract.fills()
     assert sorted(seen.values()) == sorted(map(written, rows))
-    assert len(seen) == len(rows) > 5
+    assert len(seen) == len(rows) >= 3
     again = await contract.venue.fills_after(SPOT, cursor)
     assert {fill.trade_id for fill in again.fills} <= seen.keys()
 

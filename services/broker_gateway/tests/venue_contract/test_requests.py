@@ -53,9 +53,6 @@ LIMIT = {"type": OrderType.LIMIT}
 GTC = {"timeInForce": (None, "GTC")}
 ONE_WAY = {"positionIdx": (None, 0)}
 BY_LAST = {"triggerBy": (None, "LastPrice")}
-# At Kraken, that fees are in the quote currency and that the last price triggers.
-FEES = {"oflags": (None, "fciq")}
-LAST = {"trigger": (None, "last")}
 # Whatever an account prefers, each fill then says what it cost.
 FEE_IN_QUOTE = {"oflags": (None, "fciq")}
 SAME = [
@@ -108,7 +105,6 @@ SAME = [
         "kraken",
         "createOrder long precisions",
         LIMIT | {"quantity": Decimal("0.00012345"), "limit_price": Decimal("12345.1")},
-        FEES,
         FEE_IN_QUOTE,
     ),
     Same("kraken", "Spot market sell", {"type": OrderType.MARKET}, FEE_IN_QUOTE),

@@ -121,8 +121,8 @@ async def test_a_trailing_stop_follows_and_then_trades(contract):
     assert (found.order.type, found.order.trailing_ratio) == (OrderType.TRAILING_STOP, Decimal("0.002"))
     assert found.order.waiting
 
-    for _ in range(48):
-        await contract.step(minutes=5)
+    for _ in range(24):
+        await contract.step(minutes=10)
         (own,) = await contract.named(client_id)
         if own["status"] == "FILLED":
             break

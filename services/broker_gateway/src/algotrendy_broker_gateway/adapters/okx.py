@@ -45,7 +45,8 @@ _SIMPLE_ACCOUNT = "1"
 """An account level that has no derivatives (51010)."""
 _BATCH, _ALGO_BATCH = 20, 10
 _DEAD_MAN = (timedelta(seconds=10), timedelta(seconds=120))
-_CALLS_PER_2S = {"order": 60, "algo": 20, "question": 20}
+_CALLS_PER_2S = {"order": 60, "algo": 20, "look": 60, "question": 20}
+"""Each endpoint is counted on its own: orders and fills are looked at three times as often as anything else may be."""
 _MAPPED_ORDERS = 10_000
 
 
@@ -227,7 +228,7 @@ class OkxVenue(CcxtVenue):
     async def _ask_order(self, call: Callable[[], Awaitable[Any]]) -> list[Json]:
         """One row, or none where the venue does not know such an order."""
         try:
-            return (await self._ask(call))[:1]
+            return (await self._ask(call, "look"))[:1]
         except VenueRefused as no:
             if no.context.get("venue_code") in NO_SUCH_ORDER:
                 return []
@@ -239,7 +240,7 @@ class OkxVenue(CcxtVenue):
         return (*reports, *(messages.algo(row, self._listed) for row in algos))
 
     async def _open_rows(self) -> list[Json]:
-        ask = lambda request: self._ask(lambda: self._wire.private_get_trade_orders_pending(request))  # noqa: E731
+        ask = lambda request: self._ask(partial(self._wire.private_get_trade_orders_pending, request), "look")  # noqa: E731
         return [row for row in await pages(ask, {}, "ordId") if row["instId"] in self._symbols]
 
     async def _open_algo_rows(self) -> list[Json]:
@@ -280,7 +281,7 @@ class OkxVenue(CcxtVenue):
         return FillPage(tuple(found), str(FillCursor(newest, now)))
 
     async def _recent_fills(self, request: dict[str, str]) -> list[Json]:
-        return await self._ask(lambda: self._wire.private_get_trade_fills(request))
+        return await self._ask(lambda: self._wire.private_get_trade_fills(request), "look")
 
     async def _older_fills(self, request: dict[str, str]) -> list[Json]:
         return await self._ask(lambda: self._wire.private_get_trade_fills_history(request))
@@ -327,9 +328,9 @@ class OkxVenue(CcxtVenue):
             await self._wait(self._buckets[bucket], 1, urgent=urgent)
         return await self._changed(call, _first)
 
-    async def _ask(self, call: Callable[[], Awaitable[Any]]) -> list[Json]:
+    async def _ask(self, call: Callable[[], Awaitable[Any]], bucket: str = "question") -> list[Json]:
         if not self._silent():
-            await self._wait(self._buckets["question"], 1)
+            await self._wait(self._buckets[bucket], 1)
         return await self._asked(call, _rows)
 
     # -- the user streams --------------------------------------------------------------------------------------
