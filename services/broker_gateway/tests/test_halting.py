@@ -10,6 +10,7 @@ from algotrendy_broker_gateway.domain.venue_report import Standing, VenueOrder
 from algotrendy_common.enums import HaltLevel, OrderType, Side, TimeInForce
 from algotrendy_common.events.risk import HaltChanged
 from algotrendy_common.rpc import broker_gateway as rpc
+from algotrendy_common.rpc import risk as risk_rpc
 from algotrendy_common.testing.waiting import eventually
 from algotrendy_core.instruments import InstrumentKind
 
@@ -174,6 +175,30 @@ async def test_a_halt_that_flattens_closes_the_position(world):
 
         await eventually(flat)
         await world.books_equal_the_venues()
+
+
+async def test_halts_that_were_missed_are_heard_from_risk_and_so_is_their_end(world):
+    """At most once is how they are told: so risk is asked, too."""
+    in_force = [halt(world, HaltLevel.STRATEGY, "wild"), halt(world, HaltLevel.ACCOUNT, world.account)]
+
+    async def answer(message) -> None:
+        await message.respond(risk_rpc.Halts(halts=tuple(in_force)).model_dump_json().encode())
+
+    await world.risk.bus.client.subscribe(risk_rpc.HALTS.subject, cb=answer)
+    async with world.running():
+        refused = await world.approve()
+        await world.reaches(refused.order_id, "cancelled")
+        in_force.pop()
+        assert await eventually(lambda: filled(world))
+        refused = await world.approve(strategy="wild")
+        await world.reaches(refused.order_id, "cancelled")
+        in_force.pop()
+
+        async def trades_again() -> bool:
+            terms = await world.approve(strategy="wild")
+            return (await world.reaches(terms.order_id, "filled", "cancelled")).status == "filled"
+
+        await eventually(trades_again)
 
 
 async def test_everything_is_cancelled_where_somebody_asks_for_it(world):

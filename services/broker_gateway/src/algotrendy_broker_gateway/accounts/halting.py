@@ -46,10 +46,10 @@ class Halting:
         self._kill_file = kill_file
         self._log = log("halting")
         self._revisions: dict[tuple[HaltLevel, str], int] = {}
-        self._strategies: set[str] = set()
+        self._engaged_s: dict[tuple[HaltLevel, str], float] = {}
+        """When each halt in force was heard of."""
         self._sweeping: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heard = False
 
     # -- the kill file -----------------------------------------------------------------------------------------
 
@@ -72,11 +72,17 @@ class Halting:
     # -- risk's halts ------------------------------------------------------------------------------------------
 
     async def on_halt(self, halt: HaltChanged) -> None:
-        self._heard = True
         key = (halt.level, halt.key)
         if halt.revision <= self._revisions.get(key, -1):
             return
         self._revisions[key] = halt.revision
+        if halt.engaged:
+            self._engaged_s.setdefault(key, monotonic_s())
+        else:
+            self._engaged_s.pop(key, None)
+        self._apply(halt)
+
+    def _apply(self, halt: HaltChanged) -> None:
         if halt.level is HaltLevel.STRATEGY:
             self._on_strategy(halt)
             return
@@ -88,12 +94,8 @@ class Halting:
                     self._spawn(self._flatten(running, halt, None))
 
     def _on_strategy(self, halt: HaltChanged) -> None:
-        if halt.engaged:
-            self._strategies.add(halt.key)
-        else:
-            self._strategies.discard(halt.key)
+        self._tell_strategies()
         for running in self._accounts.values():
-            running.desk.gate.halted_strategies = frozenset(self._strategies)
             if halt.engaged:
                 self._spawn(self._cancel_strategy(running, halt.key))
                 if halt.flatten:
@@ -101,18 +103,40 @@ class Halting:
             else:
                 running.desk.compare_soon("timer")
 
+    def _tell_strategies(self) -> None:
+        halted = frozenset(key for level, key in self._engaged_s if level is HaltLevel.STRATEGY)
+        for running in self._accounts.values():
+            running.desk.gate.halted_strategies = halted
+
+    def _released_meanwhile(self, in_force: set[tuple[HaltLevel, str]], asked_s: float) -> None:
+        """Halts that ended while nothing was heard; one heard of since the question is newer than its answer."""
+        over = {key for key, since_s in self._engaged_s.items() if since_s < asked_s} - in_force
+        for level, key in over:
+            del self._engaged_s[level, key]
+            for running in self._accounts.values():
+                if level is not HaltLevel.STRATEGY and key in ("*", running.account):
+                    self._set(running, f"{level.value} halt", None)
+        if over:
+            self._tell_strategies()
+
     async def ask_risk(self) -> None:
-        """What is in force, after a start or an outage: a halt that was told meanwhile is heard here."""
+        """What is in force, after a start or an outage: what was told meanwhile is heard here."""
+        answers = True
         while True:
+            asked_s = monotonic_s()
             try:
                 answer = await self._bus.ask(risk.HALTS, Nothing(), timeout_s=1.0)
             except (Retryable, Refused) as error:
-                self._log.info("halts not heard yet", error=str(error))
+                if answers:
+                    self._log.info("risk does not say which halts are in force", error=str(error))
+                answers = False
             else:
+                answers = True
                 for halt in answer.halts:
                     await self.on_halt(halt)
-                self._heard = True
-            await asyncio.sleep(_ASK_AGAIN_S if not self._heard else _ASK_AGAIN_S * 15)
+                engaged = {(halt.level, halt.key) for halt in answer.halts if halt.engaged}
+                self._released_meanwhile(engaged, asked_s)
+            await asyncio.sleep(_ASK_AGAIN_S)
 
     # -- what follows ------------------------------------------------------------------------------------------
 

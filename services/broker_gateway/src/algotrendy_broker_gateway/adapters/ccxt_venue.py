@@ -26,6 +26,7 @@ from algotrendy_broker_gateway.ports import StreamLost, StreamMessage, StreamOpe
 
 SENSELESS = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError)
 """What reading an answer that is not as documented raises."""
+_GATE_IS_FRESH_S = 0.05
 _LONGEST_WAIT_S = 1.0
 """For a new order: its price is old after that."""
 _RECONNECT_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -170,10 +171,12 @@ class CcxtVenue(ABC):
 
     async def _wait_to_order(self, bucket: TokenBucket, weight: float = 1) -> None:
         """A new order's turn; raises VenueRefused where it would be too long, or a halt came meanwhile."""
-        if bucket.wait(weight, monotonic_s()) > _LONGEST_WAIT_S:
+        wait_s = bucket.wait(weight, monotonic_s())
+        if wait_s > _LONGEST_WAIT_S:
             raise VenueRefused("rate_limited", "the venue's limit is reached but for cancellations; nothing was sent")
         await self._wait(bucket, weight)
-        if self._access.halted():
+        # The gate was asked right before this. An exit that had to wait is refused too, and tried again.
+        if wait_s > _GATE_IS_FRESH_S and self._access.halted():
             raise VenueRefused("halted", "a halt came while the order waited for its turn; nothing was sent")
 
     # -- the user stream ---------------------------------------------------------------------------------------
