@@ -36,7 +36,7 @@ class KrakenEarn:
     async def products(self, asset: str | None) -> tuple[EarnProduct, ...]:
         request = {} if asset is None else {"asset": self._line.asset_id(asset)}
         offered = await self._line.ask("Strategies", request, lambda answer: answer["result"]["items"])
-        held = await self._line.ask("Allocations", {"hide_zero_allocations": "true"}, _allocated)
+        held = await self._line.ask("Allocations", {"hide_zero_allocations": "true"}, allocated)
         return tuple(self._product(row, held.get(row["id"], (ZERO, False))) for row in offered)
 
     async def change(self, product_id: str, amount: Decimal, allocate: bool) -> None:
@@ -67,7 +67,7 @@ class KrakenEarn:
         )
 
 
-def _allocated(answer: Mapping[str, Any]) -> dict[str, tuple[Decimal, bool]]:
+def allocated(answer: Mapping[str, Any]) -> dict[str, tuple[Decimal, bool]]:
     """Amount, and whether a change is under way, by strategy."""
     return {
         str(item["strategy_id"]): (
