@@ -1,9 +1,11 @@
 """Exits that follow their entries, on real servers: the venue holds them, and its own books are the judge."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from algotrendy_broker_gateway.adapters.binance import BinanceVenue
 from algotrendy_common.enums import HeldBy, OrderSource, OrderType, Side
 from algotrendy_common.events.order import Protection
 from algotrendy_common.rpc import broker_gateway as rpc
@@ -218,4 +220,42 @@ async def test_a_trailing_exit_follows_the_market_and_never_goes_back(world):
 
     assert world.protections()[-1].stop_price == stop
     assert await _exit_total(world) == _net("0.01")
+    await world.books_equal_the_venues()
+
+
+async def test_an_exit_that_the_venue_cannot_hold_is_watched_here_and_sells_once(world, monkeypatch):
+    resting = frozenset({OrderType.MARKET, OrderType.LIMIT})
+    monkeypatch.setattr(BinanceVenue, "capabilities", replace(BinanceVenue.capabilities, resting=resting))
+    async with world.running():
+        bid = await world.standing_market()
+        entry = await world.approve(
+            protection=Protection(stop_price=_low(bid), take_profit_price=(bid * 2).quantize(Decimal("0.01")))
+        )
+        await world.reaches(entry.order_id, "filled")
+        told = await world.guarded("protected", protected_quantity=_net("0.01"))
+        assert told.held_by is HeldBy.GATEWAY
+        assert await world.working() == []
+        for _ in range(3):
+            await world.say_quote(_low(bid))
+        await world.guarded("flat")
+
+    sold = [fill for fill in await world.venue_fills() if not fill["isBuyer"]]
+    assert sum(Decimal(fill["qty"]) for fill in sold) == _net("0.01")
+    await world.books_equal_the_venues()
+
+
+async def test_a_stop_that_trades_in_parts_is_never_made_larger_than_what_is_left(world):
+    async with world.running():
+        await world.standing_market()
+        bids = await world.levels(Side.BUY)
+        entry = await world.approve(quantity=Decimal("0.5"), protection=Protection(stop_price=bids[2]))
+        await world.reaches(entry.order_id, "filled")
+        await world.guarded("protected")
+        await world.venue.admin("POST", "/admin/partial_fills", {"fraction": "0.4"})
+        await world.by_others(Side.SELL, bids[3])
+        await world.guarded("flat")
+
+    sold = [fill for fill in await world.venue_fills() if not fill["isBuyer"]]
+    assert sum(Decimal(fill["qty"]) for fill in sold) == _net("0.5")
+    assert await world.working() == []
     await world.books_equal_the_venues()

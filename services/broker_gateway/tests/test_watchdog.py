@@ -3,9 +3,9 @@
 import json
 from decimal import Decimal
 
-from algotrendy_common.enums import OrderSource, OrderType, Side
+from algotrendy_common.enums import HaltLevel, OrderSource, OrderType, Side
 from algotrendy_common.events.ops import AlertRaised
-from algotrendy_common.events.risk import TradingState
+from algotrendy_common.events.risk import HaltChanged, TradingState
 
 REQUIRED = {
     "PROTECTION": json.dumps(
@@ -112,4 +112,29 @@ async def test_a_halt_leaves_exits_where_they_are(world):
         await world.reaches(resting.order_id, "cancelled")
         assert await _stops(world) == before
 
+    await world.books_equal_the_venues()
+
+
+async def test_a_kill_switch_that_closes_positions_sells_what_is_held_and_leaves_no_exit(world):
+    async with world.running(**REQUIRED):
+        entry = await world.approve(quantity=Decimal("0.02"))
+        await world.reaches(entry.order_id, "filled")
+        await world.guarded("protected")
+        await world.risk.bus.publish(
+            world.risk.events.make(
+                HaltChanged,
+                level=HaltLevel.ACCOUNT,
+                key=world.account,
+                revision=1,
+                engaged=True,
+                by="ada",
+                reason="drill",
+                flatten=True,
+                since=world.risk.clock.now(),
+            )
+        )
+        await world.guarded("flat")
+
+    assert await world.working() == []
+    assert await _held(world) < Decimal("0.00001")
     await world.books_equal_the_venues()
