@@ -4,14 +4,15 @@ Invariant: no desk is put together here; what the service reads, runs and prepar
 """
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from algotrendy_broker_gateway import service
+from algotrendy_broker_gateway.adapters import registry
+from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.desk.desk import Desk
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_common.database import Database
@@ -21,7 +22,9 @@ from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.rpc import risk
 
 from tests.faults.order_sim.process import CURRENT, Process
+from tests.faults.order_sim.virtual_exchange import NAME
 from tests.faults.order_sim.virtual_postgres import Pool
+from tests.faults.order_sim.virtual_wire import VirtualVenue
 
 if TYPE_CHECKING:
     from tests.faults.order_sim.world import World
@@ -108,23 +111,23 @@ class VirtualApp:
 @contextmanager
 def virtual_service() -> Iterator[None]:
     """For a block: the service takes its application and its venue from the process that it is built in."""
-    with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(service, "App", _app))
-        for name, module in tuple(sys.modules.items()):
-            if name.startswith("algotrendy_broker_gateway.") and hasattr(module, "open_venue"):
-                patches.enter_context(mock.patch.object(module, "open_venue", _venue))
+    adapter = {NAME: f"{__name__}:venue_of_process"}
+    with mock.patch.object(service, "App", _app), mock.patch.dict(registry.ADAPTERS, adapter):
         yield
 
 
-def _current() -> Process:
-    process = CURRENT.get()
-    assert process is not None
-    return process
+def venue_of_process(access: VenueAccess) -> VirtualVenue:
+    """The registry's maker of the virtual venue."""
+    venue = _current().venue
+    assert isinstance(venue, VirtualVenue)
+    return venue
 
 
 def _app(*told: Any) -> Any:
     return _current().app
 
 
-def _venue(*told: Any) -> Any:
-    return _current().venue
+def _current() -> Process:
+    process = CURRENT.get()
+    assert process is not None
+    return process

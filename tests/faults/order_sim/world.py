@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -38,6 +38,7 @@ ACCOUNT = "simulated-1"
 _SIGNER = Signer("22" * 32)
 _REDELIVERY_S = (0.1, 0.5, 2.0, 5.0)
 _QUIET_LIMIT_S = 600.0
+_MOST_LIVES = 40
 
 
 @dataclass
@@ -120,17 +121,25 @@ class World:
         market = asyncio.create_task(self._market())
         mishaps = [asyncio.create_task(self._mishap(*mishap)) for mishap in self.plan.mishaps]
         tickets = [asyncio.create_task(self._ticket(ticket)) for ticket in self.plan.tickets]
-        await asyncio.gather(*mishaps, *tickets)
+        await self._unless_ended(supervisor, asyncio.gather(*mishaps, *tickets))
         self.network.calm = True
         self.postgres.lost_commits = 0.0
         self.crashes.planned.clear()
         market.cancel()
         self.say("calm")
-        await self._settle()
+        await self._unless_ended(supervisor, self._settle())
         supervisor.cancel()
         if self._life is not None:
             self._life.process.die("the end")
         await asyncio.sleep(0)
+
+    async def _unless_ended(self, supervisor: asyncio.Task[None], work: Awaitable[Any]) -> None:
+        """Raises what ended the supervisor."""
+        doing = asyncio.ensure_future(work)
+        await asyncio.wait((supervisor, doing), return_when=asyncio.FIRST_COMPLETED)
+        if supervisor.done():
+            supervisor.result()
+        await doing
 
     async def _settle(self) -> None:
         """Until nothing is open between us and the venue, and a comparison after that ended well."""
@@ -157,6 +166,8 @@ class World:
             cause = await asyncio.shield(process.died)
             self._life = None
             self.observed.ends.append(cause)
+            if len(self.observed.ends) > _MOST_LIVES:
+                raise AssertionError(f"the gateway does not stay alive: {cause}")
             self.say(f"gateway {process.number} died: {cause}")
             await asyncio.sleep(self._chance.uniform(0.2, 1.5))
 
