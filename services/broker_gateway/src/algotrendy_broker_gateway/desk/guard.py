@@ -52,6 +52,8 @@ _ROUNDS = 12
 _PATIENCE_S = 10.0
 _RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _BARE = (ProtectionState.NAKED, ProtectionState.PARTIAL)
+_PASSED = ("trigger immediately", "relationship of the prices")
+"""How a venue that has no code of its own says that an exit's price lies on the wrong side of the market."""
 _UNGUARDED = (None, ProtectionState.FLAT, ProtectionState.NOT_REQUIRED)
 
 
@@ -157,7 +159,7 @@ class Guard:
         memory = self._memory(order.terms.symbol)
         code, message = reason_of(order.state)
         self._log.error("an exit came to nothing", order_id=order.order_id, code=code, error=message)
-        if code == "would_trigger" or "trigger immediately" in (message or "").lower():
+        if code == "would_trigger" or any(words in (message or "").lower() for words in _PASSED):
             # It would have sold by now: that is done at once, and again after a while where nobody buys.
             memory.passed = True
             return
@@ -307,13 +309,13 @@ class Guard:
 
     @staticmethod
     def _passed(found: Found, wish: Exit, memory: _Memory) -> bool:
-        """The market is already where the stop would have sold."""
-        price = memory.bid if found.side is Side.SELL else memory.ask
-        if wish.stop is None:
-            return False
-        if price is None:
+        """The market is already where the exit would have sold: on either side of it."""
+        price, sign = (memory.bid if found.side is Side.SELL else memory.ask), found.side.sign
+        if memory.passed or price is None:
             return memory.passed
-        return (price - wish.stop) * found.side.sign >= ZERO
+        stopped = wish.stop is not None and (price - wish.stop) * sign >= ZERO
+        taken = wish.stop is not None and wish.take is not None and (price - wish.take) * sign <= ZERO
+        return stopped or taken
 
     # -- what is there -----------------------------------------------------------------------------------------
 

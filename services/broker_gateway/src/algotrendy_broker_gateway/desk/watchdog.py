@@ -73,14 +73,17 @@ class Watchdog:
         if monotonic_s() >= self._next_round_s:
             self._next_round_s = monotonic_s() + _ROUND_S
             symbols |= await self._guards.guarded_symbols(self._policy.required)
-        for symbol in sorted(symbols):
-            try:
-                await self._judge(symbol, await self._guard.settle(symbol))
-            except (VenueUnreachable, VenueRefused, LeaseLost) as error:
-                self._log.warning("a position cannot be looked at", symbol=symbol, error=str(error))
-            except InvariantBroken as broken:
-                self._log.error("a position cannot be guarded", symbol=symbol, error=str(broken), exc_info=True)
+        # Together: one that has to wait for the venue must not keep the others bare.
+        await asyncio.gather(*(self._look_at(symbol) for symbol in sorted(symbols)))
         BARE.labels(self._account).set(len(self._bare_since_s))
+
+    async def _look_at(self, symbol: str) -> None:
+        try:
+            await self._judge(symbol, await self._guard.settle(symbol))
+        except (VenueUnreachable, VenueRefused, LeaseLost) as error:
+            self._log.warning("a position cannot be looked at", symbol=symbol, error=str(error))
+        except InvariantBroken as broken:
+            self._log.error("a position cannot be guarded", symbol=symbol, error=str(broken), exc_info=True)
 
     async def _judge(self, symbol: str, found: ProtectionChanged) -> None:
         if found.state not in _BARE:
