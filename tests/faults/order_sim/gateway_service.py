@@ -90,7 +90,7 @@ class VirtualApp:
 
     async def alert(self, severity: Severity, code: str, message: str, **context: object) -> None:
         self._process.check()
-        self._world.observed.alerts.append(code)
+        self._world.witness.observed.alerts.append(code)
         self._world.say(f"alert {code}: {message}")
 
     async def publish(self, event: Event) -> None:

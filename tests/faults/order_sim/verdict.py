@@ -11,8 +11,9 @@ from typing import Any
 
 from algotrendy_common.money import plain
 
+from tests.faults.order_sim.account import ACCOUNT
 from tests.faults.order_sim.virtual_exchange import Held
-from tests.faults.order_sim.world import ACCOUNT, World
+from tests.faults.order_sim.world import World
 
 _OPEN = ("open", "partially_filled")
 _UNSETTLED = ("submitting", "outcome_unknown", "approved")
@@ -38,7 +39,7 @@ class Verdict:
 
 
 def judged(world: World) -> Verdict:
-    verdict, observed, seed = Verdict(), world.observed, world.seed
+    verdict, observed, seed = Verdict(), world.witness.observed, world.seed
     rows = world.postgres.rows("SELECT * FROM orders WHERE account = $1", ACCOUNT)
     by_id = {row["order_id"]: row for row in rows}
     _orders(world, rows, verdict)
@@ -149,7 +150,7 @@ def _money(world: World, verdict: Verdict) -> None:
 
 def _unknowns(world: World, by_id: dict[str, dict[str, Any]], verdict: Verdict) -> None:
     """Every unknown outcome: how it became known."""
-    for order_id, since_s in world.observed.became_unknown.items():
+    for order_id, since_s in world.witness.observed.became_unknown.items():
         row = by_id[order_id]
         asked = [at for at in world.network.asked.get(row["client_order_id"], ()) if at >= since_s]
         verdict.counts["outcomes_unknown"] += 1
