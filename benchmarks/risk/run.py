@@ -98,8 +98,8 @@ async def in_process(servers: Servers) -> tuple[list[float], list[float]]:
     async with around.running(), app.running():
         await around.ready()
         decide, update = handler(app, OrderProposed), handler(app, OrderUpdated)
-        deciding = decide.__self__
-        plain = deciding._judge
+        judge = decide.__self__._judge
+        plain = judge.judge
 
         def timed(*arguments: Any, **named: Any) -> Any:
             begun = time.perf_counter()
@@ -107,7 +107,7 @@ async def in_process(servers: Servers) -> tuple[list[float], list[float]]:
             judged.append((time.perf_counter() - begun) * 1000)
             return decision
 
-        deciding._judge = timed
+        judge.judge = timed
         book = Book(around)
         for number in range(ORDERS + WARM):
             terms = book.next()

@@ -163,6 +163,10 @@ def test_a_fee_in_the_base_asset_leaves_less_to_sell(book, market, events, makin
 def test_what_was_traded_outside_is_taken_over_once_it_is_quiet_and_is_no_profit(book, market, events, making):
     outside = book.with_position(position(events, "1"), making.NOW).with_balance(balance(events, "90000"), making.NOW)
     outside = replace(outside, balance_at=making.NOW, observed_cash=Decimal(90_000))
+    assert anchor(outside, market, making.NOW + timedelta(seconds=3), timedelta(seconds=2)) is outside
+    market.looked["paper-1"] = making.NOW
+    assert anchor(outside, market, making.NOW + timedelta(seconds=3), timedelta(seconds=2)) is outside
+    market.looked["paper-1"] = making.NOW + timedelta(milliseconds=1)
     early = anchor(outside, market, making.NOW + timedelta(seconds=1), timedelta(seconds=2))
     assert early is outside
     late = anchor(outside, market, making.NOW + timedelta(seconds=3), timedelta(seconds=2))

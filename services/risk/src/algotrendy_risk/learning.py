@@ -62,6 +62,11 @@ class Learning:
             try:
                 await self._confirm(account)
                 await self._look_for_overdue(account)
+                book = await self._books.current(account)
+                if book is not None and not book.anchored:
+                    # The books just taken can be relied on once they are heard a second time.
+                    self._miss(f"books of {account}", "heard once")
+                    continue
             except (Refused, *STORE_AWAY) as error:
                 self._miss(f"books of {account}", str(error))
             else:
@@ -97,6 +102,7 @@ class Learning:
         balances = (answer.balance,) if answer.balance else ()
         reconciled = (answer.reconciled,) if answer.reconciled else ()
         await self._handlers.take_account(account, *positions.positions, *balances, *reconciled)
+        self._market.looked[account] = asked_at
         if answer.reconciled and answer.reconciled.ok:
             self._market.take_confirmation(account, asked_at)
 

@@ -16,6 +16,7 @@ from algotrendy_common.events.risk import (
 from algotrendy_common.rpc import risk
 
 from algotrendy_risk.adapters.platform import BusPlatform
+from algotrendy_risk.approving import Approving
 from algotrendy_risk.books import Books
 from algotrendy_risk.commands import Commands
 from algotrendy_risk.deciding import Deciding
@@ -24,6 +25,7 @@ from algotrendy_risk.domain.market import MarketView
 from algotrendy_risk.domain.portfolio import Tracks
 from algotrendy_risk.halting import KillSwitch
 from algotrendy_risk.handlers import Handlers
+from algotrendy_risk.judging import Judge
 from algotrendy_risk.learning import Learning
 from algotrendy_risk.portfolio import PortfolioDesk
 from algotrendy_risk.settings import RiskSettings
@@ -78,20 +80,36 @@ def build_app(settings: RiskSettings) -> App:
         clock=clock,
         announcer=bus,
     )
-    deciding = Deciding(
-        books=books,
-        database=database,
+    judge = Judge(
         decisions=decisions,
-        approvals=approvals,
         market=market,
         halts=kill_switch.board,
         switches=switches,
-        watch=watch,
         events=events,
         clock=clock,
         signer=Signer(settings.approval_seed.get_secret_value()),
-        announcer=bus,
         approval_lifetime=settings.approval_lifetime,
+    )
+    approving = Approving(
+        books=books,
+        database=database,
+        approvals=approvals,
+        judge=judge,
+        market=market,
+        watch=watch,
+        events=events,
+        clock=clock,
+        announcer=bus,
+    )
+    deciding = Deciding(
+        books=books,
+        database=database,
+        judge=judge,
+        approving=approving,
+        switches=switches,
+        watch=watch,
+        clock=clock,
+        announcer=bus,
     )
     learning = Learning(
         platform=BusPlatform(bus),
@@ -128,7 +146,7 @@ def build_app(settings: RiskSettings) -> App:
     kill_switch.on_change = watch.tell_states
     books.when_stale = learn_of_others
     watch.refresh = learn_of_others
-    watch.expire = deciding.expire
+    watch.expire = approving.expire
 
     async def open_books() -> None:
         async with database.transaction() as tx:
@@ -146,7 +164,7 @@ def build_app(settings: RiskSettings) -> App:
     app.before_reading(open_books)
     app.before_reading(learning.learn)
     app.reads(OrderProposed, deciding.on_proposed)
-    app.reads(ApprovalDecided, deciding.on_decided)
+    app.reads(ApprovalDecided, approving.on_decided)
     app.reads(OrderUpdated, handlers.on_order_updated)
     app.reads(OrderFilled, handlers.on_order_filled)
     app.reads(PositionChanged, handlers.on_position)

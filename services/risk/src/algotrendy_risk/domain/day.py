@@ -24,7 +24,13 @@ class Breach:
 
 
 def anchor(book: AccountBook, market: MarketView, now: datetime, settle: timedelta) -> AccountBook:
-    """Take the venue's books over once nothing has moved for ``settle`` and they are confirmed."""
+    """Take the venue's books over once nothing has moved for ``settle`` and they are confirmed.
+
+    They must have been asked for after the last movement: a fill whose position event is late would be undone else.
+    """
+    looked = market.looked.get(book.account)
+    if looked is None or looked <= book.moved_at:
+        return book
     if not book.reconciled or book.observed_cash is None or now - book.moved_at < settle:
         return book
     same = book.cash == book.observed_cash and all(holding.agrees for holding in book.holdings.values())

@@ -40,6 +40,8 @@ class MarketView:
     instruments: dict[tuple[str, str], Instrument] = field(default_factory=dict)
     confirmed: dict[str, datetime] = field(default_factory=dict)
     """When the broker gateway last said that an account's books agree with the venue's."""
+    looked: dict[str, datetime] = field(default_factory=dict)
+    """When the broker gateway was last asked for the books that an account now has as observed."""
     past: dict[tuple[str, str], deque[Bucket]] = field(default_factory=dict)
     """Where the price was, second by second, as far back as a drift can be judged over."""
 
