@@ -74,6 +74,8 @@ class Bus:
         self._tasks: set[asyncio.Task[None]] = set()
         self._durable: list[DurableReader] = []
         self._stopping = False
+        self.reads_alone = False
+        """Set before ``start`` by a service of which one process at a time is active: see ``DurableReader``."""
         seed_file = settings.nats_seed_file
         self._broker = NatsBroker(
             settings.platform.nats_url,
@@ -150,7 +152,7 @@ class Bus:
         await self._broker.start()
         for reading in self._readings.values():
             if reading.delivery is Delivery.DURABLE:
-                reader = DurableReader(reading, self.service, self._give_up)
+                reader = DurableReader(reading, self.service, self._give_up, alone=self.reads_alone)
                 self._durable.append(reader)
                 await reader.start(self.client)
             elif reading.delivery is Delivery.HOT:

@@ -54,7 +54,10 @@ class Reading:
 class DurableReader:
     """One durable consumer of one service; ``give_up`` stores a dead letter and ends the message."""
 
-    def __init__(self, reading: Reading, service: str, give_up: GiveUp) -> None:
+    def __init__(self, reading: Reading, service: str, give_up: GiveUp, *, alone: bool = False) -> None:
+        """``alone``: this process takes every message, also while another of the service hangs on to its connection:
+        the server deals a group's messages out in turn, and those dealt to a process that stands still come late."""
+        self._alone = alone
         self._reading = reading
         self._service = service
         self._give_up = give_up
@@ -62,7 +65,7 @@ class DurableReader:
         self._held: dict[str, Msg] = {}
         """By the subject of its acknowledgement, which names one delivery."""
         self._queue: asyncio.Queue[Msg] = asyncio.Queue()
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,17 +75,20 @@ class DurableReader:
     async def start(self, client: Client) -> None:
         """Take what the server pushes."""
         row = self._reading.row
-        self._subscription = await client.subscribe(
-            deliver_subject(row, self._service), queue=row.consumer(self._service), cb=self._take
-        )
+        subject, group = deliver_subject(row, self._service), row.consumer(self._service)
+        if self._alone:
+            # Outside the group every message comes; the group is joined all the same, for the server pushes to groups.
+            self._subscriptions.append(await client.subscribe(subject, cb=self._take))
+        take = _left_alone if self._alone else self._take
+        self._subscriptions.append(await client.subscribe(subject, queue=group, cb=take))
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep())]
 
     async def stop(self) -> None:
         """Take nothing new and finish what is being handled; what waits behind it stays the server's."""
         self._stopping = True
-        if self._subscription is not None:
+        for subscription in self._subscriptions:
             with contextlib.suppress(nats.errors.Error):
-                await self._subscription.unsubscribe()
+                await subscription.unsubscribe()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), _CLOSING_S)
         for message in self._waiting():
@@ -169,3 +175,7 @@ class DurableReader:
                 await asyncio.sleep(delay_s)
             else:
                 return
+
+
+async def _left_alone(message: Msg) -> None:
+    """The group's copy of what comes outside it too."""

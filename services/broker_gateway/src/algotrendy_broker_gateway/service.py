@@ -28,6 +28,7 @@ from algotrendy_broker_gateway.store.questions import Questions
 
 def build_app(settings: BrokerGatewaySettings) -> App:
     app = App("broker_gateway", settings)
+    app.bus.reads_alone = True
     # A gateway that stands still in the middle of a transaction must not keep the next one waiting.
     database = app.uses_database(size=6 + 2 * len(settings.every_account), idle_limit=settings.lease_time)
     lease = Lease(
