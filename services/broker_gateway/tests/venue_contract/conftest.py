@@ -258,6 +258,9 @@ async def contract(running: tuple[str, RunningVenue], farewells: list[asyncio.Ta
         farewells.append(asyncio.create_task(venue.close()))
         for owner in (account, f"crowd-{account}"):
             await simulated.admin("POST", "/admin/orders/cancel", {"account": owner})
+            # What is held on margin is looked at with every trade that follows.
+            with contextlib.suppress(aiohttp.ClientResponseError):
+                await simulated.admin("POST", "/admin/liquidate", {"account": owner})
 
 
 async def _open_account(simulated: RunningVenue, account: str, key: str, balances: dict[str, str], **more: Any) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from algotrendy_broker_gateway.domain.venue_report import Standing
 from algotrendy_broker_gateway.errors import VenueRefused
+from algotrendy_broker_gateway.ports import Unreadable
 from algotrendy_common.enums import OrderType, Side, TimeInForce
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -47,6 +48,35 @@ async def test_waits_for_its_price_and_then_trades(contract, type_, side):
     fills = await contract.venue.fills_of(SPOT, ended.order.venue_order_id)
     assert (ended.order.standing, ended.order.executed_quantity) == (Standing.DONE, Decimal("0.01"))
     assert sum(fill.quantity for fill in fills) == Decimal("0.01")
+    # However many orders the venue makes of one, it has one id for us.
+    page = await contract.venue.fills_after(SPOT, contract.nothing_yet)
+    assert {fill.venue_order_id for fill in page.fills} == {report.order.venue_order_id}
+
+
+@pytest.mark.parametrize("type_", [OrderType.STOP, OrderType.STOP_LIMIT, OrderType.OCO])
+async def test_the_stream_tells_its_life_under_one_id(contract, type_):
+    if not holds(contract, type_):
+        assert type_.triggered
+        return
+    async with contract.listening() as heard:
+        client_id, report = await submit_sale(contract, type_)
+        await contract.eventually(lambda: contract.reports(client_id))
+        await contract.sweep(Side.SELL, await contract.best(Side.BUY) - 4)
+        await contract.eventually(lambda: contract.reports(client_id)[-1].order.standing is Standing.DONE)
+        expected = await contract.venue.fills_of(SPOT, report.order.venue_order_id)
+
+        def all_told():
+            told = [fill for one in contract.reports(client_id) for fill in one.fills]
+            return not told or len(told) == len(expected)
+
+        await contract.eventually(all_told)
+
+    told = contract.reports(client_id)
+    assert {one.order.venue_order_id for one in told} == {report.order.venue_order_id}
+    fills = [fill for one in told for fill in one.fills]
+    assert fills == [] or {fill.trade_id: fill for fill in fills} == {fill.trade_id: fill for fill in expected}
+    assert len(fills) == len({fill.trade_id for fill in fills})
+    assert not [message for message in heard if isinstance(message, Unreadable)]
 
 
 @pytest.mark.parametrize("type_", [*WAITING, OrderType.TRAILING_STOP, OrderType.OCO])
@@ -86,7 +116,7 @@ async def submit_sale(contract, type_):
         OrderType.STOP_LIMIT: {"trigger_price": bid - 3, "limit_price": bid - 6},
         OrderType.TAKE_PROFIT: {"trigger_price": ask + 3},
         OrderType.TAKE_PROFIT_LIMIT: {"trigger_price": ask + 3, "limit_price": ask},
-        OrderType.TRAILING_STOP: {"trailing_ratio": Decimal("0.002")},
+        OrderType.TRAILING_STOP: {"trailing_ratio": Decimal("0.001")},
         OrderType.OCO: {"trigger_price": bid - 3, "limit_price": ask + 3},
     }[type_]
     return await contract.submit(type=type_, side=Side.SELL, **shape)
@@ -118,11 +148,11 @@ async def test_a_trailing_stop_follows_and_then_trades(contract):
         return
     client_id, report = await submit_sale(contract, OrderType.TRAILING_STOP)
     found = await contract.found(client_id)
-    assert (found.order.type, found.order.trailing_ratio) == (OrderType.TRAILING_STOP, Decimal("0.002"))
+    assert (found.order.type, found.order.trailing_ratio) == (OrderType.TRAILING_STOP, Decimal("0.001"))
     assert found.order.waiting
 
-    for _ in range(24):
-        await contract.step(minutes=10)
+    for _ in range(48):
+        await contract.step(minutes=5)
         (own,) = await contract.named(client_id)
         if own["status"] == "FILLED":
             break

@@ -87,7 +87,8 @@ class MarketChannels:
 
         for name in ("trades", "trades-all"):
             channel = _channel(name, market)
-            self._send(self._listeners(channel), channel, [wire.trade(market, trade)], before=stamp)
+            if listeners := self._listeners(channel):
+                self._send(listeners, channel, [wire.trade(market, trade)], before=stamp)
 
     def _tell_closed(self, market: Market, event: MinuteClosed) -> None:
         end_ms = event.candle.open_time_ms + wire.BARS_MS["1m"]
