@@ -16,7 +16,7 @@ from algotrendy_broker_gateway.adapters.coinbase_requests import DOWN, UP, order
 from algotrendy_broker_gateway.adapters.coinbase_wire import Wire, explicit, refused
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused
-from algotrendy_broker_gateway.ports import StreamLost, StreamOpened, Unreadable
+from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, StreamOpened, Unreadable
 from algotrendy_common.enums import Liquidity, MarginMode, Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.ids import new_id
@@ -396,3 +396,15 @@ async def test_a_lost_answer_is_an_unknown_outcome_and_the_order_is_found(venue,
         await venue.submit(ID, terms(quantity=Decimal("0.01")))
 
     assert (await venue.order(BTC, ID)).order.standing is Standing.WORKING
+
+
+async def test_balances_are_asked_for_after_what_the_stream_tells(venue):
+    """There is no channel that tells of them."""
+    await venue.submit(ID, terms(quantity=Decimal(1)))
+
+    def held(message):
+        return isinstance(message, BalancesReported) and any(row.reserved for row in message.balances)
+
+    (usdt,) = (await heard_until(venue, held))[-1].balances
+    assert (usdt.asset, usdt.total) == ("USDT", Decimal(100_000))
+    assert Decimal(10_000) < usdt.reserved == usdt.total - usdt.available

@@ -20,6 +20,7 @@ from algotrendy_broker_gateway.adapters import coinbase_messages as messages
 from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.answered import Answered
 from algotrendy_broker_gateway.adapters.asked_terms import AskedTerms
+from algotrendy_broker_gateway.adapters.balance_watch import BalanceWatch
 from algotrendy_broker_gateway.adapters.ccxt_venue import SENSELESS, CcxtVenue
 from algotrendy_broker_gateway.adapters.coinbase_requests import instant, order_request
 from algotrendy_broker_gateway.adapters.coinbase_wire import GAP, Wire, ccxt, explicit, refused
@@ -27,6 +28,7 @@ from algotrendy_broker_gateway.adapters.fill_windows import FillCursor
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import (
+    BalancesReported,
     Capabilities,
     DuplicateIds,
     FillPage,
@@ -44,6 +46,9 @@ _OPEN = ("OPEN", "PENDING")
 """Asked one by one: open ones are never listed with others."""
 _SPOT = {"product_type": "SPOT"}
 """Futures that the account may have besides are not this adapter's."""
+_BALANCES_APART_S = 1.0
+_ASKED = "asked"
+"""The channel of a message that we make: balances that were asked for, since the stream tells none."""
 _NOT_THERE = "UNKNOWN_CANCEL_ORDER"
 _ON_ITS_WAY = "DUPLICATE_CANCEL_REQUEST"
 
@@ -73,6 +78,7 @@ class CoinbaseVenue(CcxtVenue):
         self._asked_terms = AskedTerms()
         self._subscribed = asyncio.Event()
         self._watching: asyncio.Future[Any] | None = None
+        self._balance_watch = BalanceWatch(self.balances, self._tell_balances, _BALANCES_APART_S)
         config = self._config(fetchMarkets="fetchMarketsV3")
         self._wire = self._aimed(Wire(config, self._arrived.put_nowait, self._subscribed.set))
 
@@ -286,11 +292,21 @@ class CoinbaseVenue(CcxtVenue):
 
     async def _until_lost(self) -> None:
         assert self._watching is not None
-        await self._watching
+        asking = asyncio.ensure_future(self._balance_watch.run())
+        try:
+            await self._watching
+        finally:
+            asking.cancel()
+
+    def _tell_balances(self, reported: BalancesReported) -> None:
+        self._arrived.put_nowait({"channel": _ASKED, "reported": reported})
 
     def _understood(self, message: Mapping[str, Any]) -> tuple[StreamMessage, ...]:
         if message["channel"] == GAP:
             return (Unreadable(f"{message['missing']} messages are missing"),)
+        if message["channel"] == _ASKED:
+            return (message["reported"],)
+        self._balance_watch.moved()
         return tuple(
             VenueReport(
                 messages.told(row, message["timestamp"], self._symbol, self._asked_terms.of(row["client_order_id"]))

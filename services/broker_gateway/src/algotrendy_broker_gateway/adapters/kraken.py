@@ -92,7 +92,7 @@ class KrakenVenue(CcxtVenue):
         self._watching: asyncio.Future[Any] | None = None
         self._wire = self._aimed(Wire(self._config(), self._arrived.put_nowait, self._confirm))
         self._balance_watch = BalanceWatch(self.balances, self._tell_balances, _BALANCES_APART_S)
-        self.earn = KrakenEarn(_EarnLine(self))
+        self.earn = KrakenEarn(self.ask, self.change, self._wire)
 
     def _is_explicit(self, answer: Answered) -> bool:
         return explicit(answer)
@@ -354,29 +354,6 @@ class KrakenVenue(CcxtVenue):
             case channel if channel == GAP:
                 return (Unreadable(f"{message['missing']} messages are missing"),)
         raise ValueError(f"a channel that was not asked for: {message['channel']}")
-
-
-class _EarnLine:
-    """Earn's calls over the same line."""
-
-    def __init__(self, venue: KrakenVenue) -> None:
-        self._venue = venue
-
-    async def ask[R](self, path: str, request: Mapping[str, str], read: Callable[[Any], R]) -> R:
-        return await self._venue.ask(self._call(path), request, read)
-
-    async def change[R](self, path: str, request: Mapping[str, str], read: Callable[[Any], R]) -> R:
-        return await self._venue.change(self._call(path), request, read)
-
-    def asset_id(self, asset: str) -> str:
-        return "XBT" if asset == "BTC" else asset
-
-    def asset(self, asset_id: str) -> str:
-        return str(self._venue._wire.safe_currency_code(asset_id))
-
-    def _call(self, path: str) -> Callable[[Any], Awaitable[Any]]:
-        call: Callable[[Any], Awaitable[Any]] = getattr(self._venue._wire, f"privatePostEarn{path}")
-        return call
 
 
 def _check_key(answer: Mapping[str, Any]) -> None:

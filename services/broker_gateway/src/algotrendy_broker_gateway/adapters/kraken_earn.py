@@ -4,7 +4,7 @@ Invariant: one change of a strategy is under way at a time, which the venue sees
 there, and ``products`` tells when it is through.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -13,50 +13,52 @@ from algotrendy_common.rpc.broker_gateway import EarnProduct
 
 from algotrendy_broker_gateway.errors import VenueRefused
 
+_ALTNAMES = {"BTC": "XBT", "DOGE": "XDG"}
 FLEXIBLE = "flex"
 """Earns where it is, by a setting of the whole account; nothing is allocated to it by hand."""
 
 
-class Line(Protocol):
-    """How the venue's adapter talks: in turn, at its limits, with its words sorted into yes, no and unknown."""
+type Call = Callable[[Any], Awaitable[Any]]
 
-    async def ask[R](self, path: str, request: Mapping[str, str], read: Callable[[Any], R]) -> R: ...
 
-    async def change[R](self, path: str, request: Mapping[str, str], read: Callable[[Any], R]) -> R: ...
+class Ask(Protocol):
+    """How the venue's adapter talks: in turn, at its limits, with the answer sorted into yes, no and unknown."""
 
-    def asset_id(self, asset: str) -> str: ...
-
-    def asset(self, asset_id: str) -> str: ...
+    async def __call__[R](self, call: Call, request: Mapping[str, str], read: Callable[[Any], R]) -> R: ...
 
 
 class KrakenEarn:
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, ask: Ask, change: Ask, wire: Any) -> None:
+        self._ask = ask
+        self._change = change
+        self._wire = wire
 
     async def products(self, asset: str | None) -> tuple[EarnProduct, ...]:
-        request = {} if asset is None else {"asset": self._line.asset_id(asset)}
-        offered = await self._line.ask("Strategies", request, lambda answer: answer["result"]["items"])
-        held = await self._line.ask("Allocations", {"hide_zero_allocations": "true"}, allocated)
+        request = {} if asset is None else {"asset": _ALTNAMES.get(asset, asset)}
+        offered = await self._ask(
+            self._wire.privatePostEarnStrategies, request, lambda answer: answer["result"]["items"]
+        )
+        held = await self._ask(self._wire.privatePostEarnAllocations, {"hide_zero_allocations": "true"}, allocated)
         return tuple(self._product(row, held.get(row["id"], (ZERO, False))) for row in offered)
 
     async def change(self, product_id: str, amount: Decimal, allocate: bool) -> None:
         """Raises VenueRefused (``earn_busy`` while an earlier change is under way), OutcomeUnknown as an order does."""
         request = {"strategy_id": product_id, "amount": plain(amount)}
-        path = "Allocate" if allocate else "Deallocate"
-        if await self._line.change(path, request, lambda answer: answer["result"]) is not True:
-            raise VenueRefused("venue_refused", f"{path} of {product_id} was not begun")
+        call = self._wire.privatePostEarnAllocate if allocate else self._wire.privatePostEarnDeallocate
+        if await self._change(call, request, lambda answer: answer["result"]) is not True:
+            raise VenueRefused("venue_refused", f"the change of {product_id} was not begun")
 
     async def is_pending(self, product_id: str, allocate: bool) -> bool:
         """Whether the last change is still under way."""
-        path = "AllocateStatus" if allocate else "DeallocateStatus"
-        read: Callable[[Any], bool] = lambda answer: answer["result"]["pending"] is True  # noqa: E731
-        return await self._line.ask(path, {"strategy_id": product_id}, read)
+        calls = self._wire.privatePostEarnAllocateStatus, self._wire.privatePostEarnDeallocateStatus
+        request = {"strategy_id": product_id}
+        return await self._ask(calls[not allocate], request, lambda answer: answer["result"]["pending"] is True)
 
     def _product(self, row: Mapping[str, Any], held: tuple[Decimal, bool]) -> EarnProduct:
         lock, rate = str(row["lock_type"]["type"]), row.get("apr_estimate") or {}
         return EarnProduct(
             product_id=str(row["id"]),
-            asset=self._line.asset(row["asset"]),
+            asset=str(self._wire.safe_currency_code(row["asset"])),
             lock=lock,
             apr_low=_rate(rate.get("low")),
             apr_high=_rate(rate.get("high")),
