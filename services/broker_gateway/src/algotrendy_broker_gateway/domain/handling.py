@@ -95,6 +95,8 @@ def on_the_wire(terms: OrderTerms, can: Capabilities, rest: Decimal, fired: Fire
 
     ``fired`` is the price that has come, where we waited for it.
     """
+    if fired is None and rest == terms.quantity and _plain(terms):
+        return terms
     type_, limit, trigger = terms.type, terms.limit_price, terms.trigger_price
     ratio = terms.trailing_ratio
     if fired is not None:
@@ -126,6 +128,17 @@ def on_the_wire(terms: OrderTerms, can: Capabilities, rest: Decimal, fired: Fire
             "protection": None,
             "replaces": None,
         }
+    )
+
+
+def _plain(terms: OrderTerms) -> bool:
+    """Nothing of it is for the gateway alone: most orders, on the shortest way."""
+    return (
+        not terms.type.triggered
+        and not terms.reduce_only
+        and terms.protection is None
+        and terms.replaces is None
+        and terms.time_in_force is not TimeInForce.GTD
     )
 
 

@@ -98,6 +98,8 @@ class ProtectiveCount:
 def _covers(allowed: OrderTerms, leaving: OrderTerms) -> bool:
     """True where what leaves is what was approved, or less of it: a smaller quantity, the order that a trigger
     becomes, a time in force that the gateway sees to itself."""
+    if allowed is leaving:
+        return True
     same = ("order_id", "account", "venue", "symbol", "side", "margin_mode", "leverage")
     if any(getattr(allowed, name) != getattr(leaving, name) for name in same):
         return False
