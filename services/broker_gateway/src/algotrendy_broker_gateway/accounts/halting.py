@@ -7,8 +7,9 @@ its way is gone too. Nothing here needs NATS, Redis or PostgreSQL to be there.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from algotrendy_common.bus import Bus
 from algotrendy_common.clock import monotonic_s
@@ -185,7 +186,7 @@ class Halting:
     async def _flatten(self, running: RunningAccount, halt: HaltChanged, strategy: str | None) -> None:
         await running.desk.flatten(f"halted by {halt.by}: {halt.reason}", strategy)
 
-    def _spawn(self, work: "asyncio.coroutines.Coroutine[None, None, None]") -> None:  # type: ignore[name-defined]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
