@@ -275,6 +275,22 @@ def test_a_trade_told_twice_is_one_and_an_ended_order_stays_so():
     assert [fill.trade_id for fill in late.fills] == ["T2"]
 
 
+@pytest.mark.parametrize(
+    ("fees", "expected"),
+    [
+        ([], (Decimal(0), "USDT")),
+        ([{"asset": "USDT", "qty": Decimal("1.5")}, {"asset": "USDT", "qty": Decimal("0.5")}], (Decimal(2), "USDT")),
+        ([{"asset": "BTC", "qty": Decimal("0.0001")}], (Decimal("0.0001"), "BTC")),
+    ],
+)
+def test_a_fee_is_what_it_says_and_in_what_it_says(fees, expected):
+    executions = Executions(same)
+    executions.take(PENDING)
+
+    (fill,) = executions.take(TRADE | {"fees": fees}).fills
+    assert (fill.fee, fill.fee_currency) == expected
+
+
 def test_nothing_is_made_up_about_an_order_that_was_not_told_of():
     with pytest.raises(KeyError):
         Executions(same).take(row("canceled", order_status="canceled"))

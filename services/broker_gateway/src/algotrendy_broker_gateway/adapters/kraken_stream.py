@@ -105,7 +105,7 @@ class Executions:
         )
 
     def _fill(self, row: Mapping[str, Any]) -> Fill:
-        (fee,) = row["fees"]
+        fee, currency = _fee(row)
         return Fill(
             trade_id=str(row["exec_id"]),
             venue_order_id=str(row["order_id"]),
@@ -114,11 +114,18 @@ class Executions:
             side=Side(row["side"]),
             price=_number(row["last_price"]),
             quantity=_number(row["last_qty"]),
-            fee=_number(fee["qty"]),
-            fee_currency=str(fee["asset"]),
+            fee=fee,
+            fee_currency=currency,
             liquidity=Liquidity.MAKER if row["liquidity_ind"] == "m" else Liquidity.TAKER,
             event_time=_time(row["timestamp"]),
         )
+
+
+def _fee(row: Mapping[str, Any]) -> tuple[Decimal, str]:
+    """Amount and asset; a trade that was free names neither. Raises ValueError for a fee in two assets."""
+    fees = row.get("fees") or [{"asset": str(row["symbol"]).partition("/")[2], "qty": 0}]
+    (currency,) = {str(fee["asset"]) for fee in fees}
+    return sum((_number(fee["qty"]) for fee in fees), ZERO), currency
 
 
 def _in_force(row: Mapping[str, Any]) -> TimeInForce:
