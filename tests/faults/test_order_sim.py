@@ -1,9 +1,14 @@
 """The order protocol under virtual time: many seeds, no promise broken, and the same seed twice the same log."""
 
+import pytest
+
 from tests.faults.order_sim.plan import STEPS
 from tests.faults.order_sim.run import ZEROS, figures
 
 SEEDS = 200
+
+pytestmark = pytest.mark.timeout(600)
+"""Seconds on a machine of its own, minutes on a busy one."""
 
 
 def test_no_seed_breaks_a_promise():

@@ -35,7 +35,6 @@ def settings() -> BrokerGatewaySettings:
         resolve_longest_delay=timedelta(seconds=2),
         reconcile_interval=timedelta(seconds=12),
         reconcile_retry=timedelta(seconds=0.8),
-        lease_time=timedelta(seconds=2.4),
         # Prices move by jumps here: what a market order costs is not what is looked at.
         slippage_tolerance=Decimal(1),
     )
