@@ -173,7 +173,8 @@ async def ready(elsewhere: "Elsewhere") -> None:
             and elsewhere.state.trading_state is TradingState.ACTIVE
             and elsewhere.state.equity is not None
             and elsewhere.state.day_pnl is not None
-        )
+        ),
+        60,
     )
 
 

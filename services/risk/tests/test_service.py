@@ -316,7 +316,7 @@ async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(s
             await making.ready(elsewhere)
             for _ in range(12):
                 orders.append(await elsewhere.propose(quantity=Decimal("0.1")))
-            await decided(elsewhere, orders[2])
+            await decided(elsewhere, orders[2], within_s=60)
             first.kill()
             await first.wait()
         for _ in range(12):
