@@ -166,12 +166,15 @@ async def proof(seeds: Iterable[int], patience_s: float | None = None) -> Found:
         for seed in seeds:
             plan = planned(seed)
             began_s = monotonic_s()
+            known = len(found.broken)
             await Blow(ground, trader, plan, found).strike()
             print(
                 f"  {seed}: {plan.target} at {plan.moment}, venue {plan.fault or 'well'}:"
                 f" active again after {found.recovery_s[-1]:.1f} s, settled after {monotonic_s() - began_s:.1f} s",
                 flush=True,
             )
+            for line in found.broken[known:]:
+                print(f"  ✕ {line[:300]}", flush=True)
             if patience_s is not None and monotonic_s() - began > patience_s:
                 break
             if not await trader.active():
@@ -216,8 +219,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     options = parser.parse_args(arguments)
     found = asyncio.run(proof(range(options.first, options.first + options.seeds)))
-    for line in found.broken[:40]:
-        print(line[:300])
     print(json.dumps({"name": "orders"} | figures(found) | {"ok": passed(found)}), flush=True)
     return 0 if passed(found) else 1
 
