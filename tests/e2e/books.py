@@ -4,9 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+from algotrendy_common.ids import client_order_id
 
 MOST = 1000
 """Rows of each kind that are compared."""
+LEGS = 50
+"""More than any order needs: an exit that is moved or makes room begins a new one."""
 
 
 def differences(api: Any, venue_url: str, account: str) -> list[str]:
@@ -35,19 +38,18 @@ def _fills(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str
 
 
 def _orders(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:
-    mine = {
-        order["client_order_id"]: order
-        for order in ours
-        if order["status"] not in ("refused", "proposed", "approved") and order["client_order_id"]
-    }
+    """An order goes to the venue in one leg or several, each under an id that follows from the order's own; a pair's
+    second leg carries its first one's with an ``s``."""
+    mine = [order for order in ours if order["status"] not in ("refused", "proposed", "approved")]
     venues = {order["clientOrderId"]: order for order in theirs}
-    found = [f"order {key} is only at the venue" for key in venues.keys() - mine.keys()]
-    found += [f"{len(theirs) - len(venues)} order(s) were sent twice"] if len(theirs) != len(venues) else []
-    for key, order in mine.items():
-        filled = venues[key]["executedQty"] if key in venues else "0"
-        if Decimal(order["filled_quantity"]) != Decimal(filled):
-            found.append(f"order {key}: filled {order['filled_quantity']}, at the venue {filled}")
-    return found
+    found = [f"{len(theirs) - len(venues)} order(s) were sent twice"] if len(theirs) != len(venues) else []
+    for order in mine:
+        ids = [client_order_id(order["order_id"], leg) for leg in range(LEGS)] + [order["client_order_id"]]
+        legs = [venues.pop(name, None) for base in ids for name in (base, f"{base}s")]
+        filled = sum((Decimal(leg["executedQty"]) for leg in legs if leg), Decimal(0))
+        if Decimal(order["filled_quantity"]) != filled:
+            found.append(f"order {order['order_id']}: filled {order['filled_quantity']}, at the venue {filled}")
+    return found + [f"order {name} is only at the venue" for name in venues]
 
 
 def _positions(ours: list[dict[str, Any]], balances: dict[str, dict[str, str]]) -> list[str]:

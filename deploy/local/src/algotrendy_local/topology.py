@@ -46,23 +46,25 @@ def stack(place: Place) -> list[Row]:
         "BINANCE_HTTP_URL": f"http://127.0.0.1:{place.ports['simulator']}",
         "BINANCE_WS_URL": f"ws://127.0.0.1:{place.ports['simulator']}",
     }
+    broker_gateway = service(
+        place,
+        "broker_gateway",
+        ("migrate", "simulator"),
+        venue
+        | {
+            "BINANCE_API_KEY": "demo-key",
+            "BINANCE_API_SECRET": "demo-secret",
+            "APPROVAL_PUBLIC_KEY": Signer(approval_seed).public_key,
+            "KILL_FILE": str(place.home.kill_file),
+        },
+    )
     return [
         *server_programs(place, SERVERS).values(),
         Job("migrate", lambda: _migrated(place), depends_on=("nats", "postgres")),
         simulator(place),
         service(place, "ingest", ("migrate", "questdb", "simulator"), venue | {"REPLAY": "true"}),
-        service(
-            place,
-            "broker_gateway",
-            ("migrate", "simulator"),
-            venue
-            | {
-                "BINANCE_API_KEY": "demo-key",
-                "BINANCE_API_SECRET": "demo-secret",
-                "APPROVAL_PUBLIC_KEY": Signer(approval_seed).public_key,
-                "KILL_FILE": str(place.home.kill_file),
-            },
-        ),
+        broker_gateway,
+        watchdog(broker_gateway),
         service(
             place,
             "risk",
@@ -143,6 +145,24 @@ def service(place: Place, name: str, depends_on: tuple[str, ...], settings: dict
         folder=place.home.root,
         depends_on=depends_on,
     )
+
+
+def watchdog(broker_gateway: Program) -> Program:
+    """The dead man's switch of venues that have none: told what the broker gateway is told, and dependent on nothing
+    of it but its rows."""
+    return Program(
+        name="dead_man",
+        command=(sys.executable, "-m", "algotrendy_broker_gateway.dead_man"),
+        port=0,
+        probe=_runs,
+        environment=broker_gateway.environment,
+        folder=broker_gateway.folder,
+        depends_on=("migrate",),
+    )
+
+
+async def _runs() -> None:
+    """It answers nobody: that its process lives, the supervisor sees by itself."""
 
 
 def _environment(settings: LocalSettings, name: str, defaults: dict[str, str], fixed: dict[str, str]) -> dict[str, str]:
