@@ -31,9 +31,16 @@ def test_a_breach_of_the_specification_is_found(composed):
 
 
 def test_every_service_and_server_is_there_once(composed):
-    assert set(SERVICES) | {"nats", "postgres", "redis", "questdb", "qdrant", "migrate", "simulator"} == set(
-        composed["services"]
-    )
+    assert set(SERVICES) | {
+        "nats",
+        "postgres",
+        "redis",
+        "questdb",
+        "qdrant",
+        "migrate",
+        "simulator",
+        "dead_man",
+    } == set(composed["services"])
     images = {name: row["image"] for name, row in composed["services"].items() if "image" in row}
     assert images["postgres"] == "postgres:16"
     assert not any(image.endswith(":latest") or ":" not in image for image in images.values())
