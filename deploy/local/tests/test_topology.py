@@ -19,7 +19,8 @@ def programs_of(home: Home, **replaced: str) -> dict[str, Program]:
 
 def test_every_server_and_service_is_a_row_with_a_port_of_its_own(home: Home) -> None:
     programs = programs_of(home)
-    assert set(programs) == {*SERVERS, "simulator", *SERVICES}
+    assert set(programs) == {*SERVERS, "simulator", *SERVICES, "dead_man"}
+    assert programs.pop("dead_man").port == 0
     assert {name: program.port - 20_000 for name, program in programs.items()} == {
         name: OFFSETS[name] for name in programs
     }

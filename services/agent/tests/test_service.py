@@ -84,7 +84,7 @@ async def state_with(elsewhere, strategy: str, **values):
     return await eventually(matches)
 
 
-async def settled(elsewhere, strategy: str, quantity: Decimal, within_s: float = 20.0):
+async def settled(elsewhere, strategy: str, quantity: Decimal, within_s: float = 60.0):
     """The order is over and its fills are counted."""
 
     def matches():

@@ -80,7 +80,7 @@ runpy.run_module("algotrendy_broker_gateway", run_name="__main__")
 """
 
 
-async def eventually[T](question: Callable[[], Any], *, within_s: float = 20.0) -> Any:
+async def eventually[T](question: Callable[[], Any], *, within_s: float = 60.0) -> Any:
     """The first true answer; asks again and again until the deadline, then fails with the last one."""
     deadline = asyncio.get_running_loop().time() + within_s
     while True:
@@ -298,7 +298,7 @@ class World:
         updates = self.updates(order_id)
         return max(updates, key=lambda update: update.revision).status.value if updates else None
 
-    async def reaches(self, order_id: str, *statuses: str, within_s: float = 20.0) -> OrderUpdated:
+    async def reaches(self, order_id: str, *statuses: str, within_s: float = 60.0) -> OrderUpdated:
         try:
             await eventually(lambda: self.status(order_id) in statuses, within_s=within_s)
         except AssertionError as error:

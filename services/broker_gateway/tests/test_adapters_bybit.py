@@ -492,7 +492,7 @@ async def test_more_orders_and_fills_than_a_page_are_all_read(simulated, venue):
     assert len(page.fills) == len(exchange.fills) > 3
 
 
-async def until(question, within_s=10.0):
+async def until(question, within_s=60.0):
     async with asyncio.timeout(within_s):
         while not await question():
             await asyncio.sleep(0.05)

@@ -202,7 +202,7 @@ async def test_a_gateway_trades_with_stored_keys_and_shows_them_nowhere(world, k
     async with world.running(**changes):
         terms = await world.approve()
         try:
-            await world.reaches(terms.order_id, "filled", within_s=8)
+            await world.reaches(terms.order_id, "filled")
         except AssertionError:
             print([(u.status, u.reason_message) for u in world.updates(terms.order_id)])
             print(await world.ask(rpc.ACCOUNTS, Nothing()))

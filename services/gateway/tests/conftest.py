@@ -65,7 +65,7 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
-async def until[T](find: Callable[[], T | None] | Callable[[], Awaitable[T | None]], patience_s: float = 15.0) -> T:
+async def until[T](find: Callable[[], T | None] | Callable[[], Awaitable[T | None]], patience_s: float = 60.0) -> T:
     """The first answer that is neither None nor False; fails when patience ends."""
     deadline = monotonic_s() + patience_s
     while True:

@@ -17,7 +17,7 @@ from algotrendy_common.rpc import backtest
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def until(find, patience_s: float = 15.0):
+async def until(find, patience_s: float = 60.0):
     deadline = monotonic_s() + patience_s
     while True:
         found = await find()

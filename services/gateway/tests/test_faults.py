@@ -18,7 +18,7 @@ def servers():
         yield running
 
 
-async def until(find, patience_s: float = 20.0):
+async def until(find, patience_s: float = 60.0):
     deadline = monotonic_s() + patience_s
     while True:
         if found := await find():

@@ -36,7 +36,7 @@ async def venue() -> AsyncIterator[RunningVenue]:
         yield running
 
 
-async def until[T](find: Callable[[], T | None] | Callable[[], Awaitable[T | None]], patience_s: float = 30.0) -> T:
+async def until[T](find: Callable[[], T | None] | Callable[[], Awaitable[T | None]], patience_s: float = 60.0) -> T:
     """The first answer that is true; fails when patience ends."""
     deadline = monotonic_s() + patience_s
     while True:

@@ -44,7 +44,7 @@ def trading(servers, elsewhere_of, making):
     return start
 
 
-async def decided(elsewhere, terms, within_s: float = 20.0):
+async def decided(elsewhere, terms, within_s: float = 60.0):
     return await eventually(lambda: elsewhere.verdict(terms.order_id), within_s)
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from algotrendy_broker_gateway.adapters.access import VenueAccess
 from algotrendy_broker_gateway.adapters.registry import ADAPTERS, open_venue
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
+from algotrendy_broker_gateway.errors import VenueUnreachable
 from algotrendy_broker_gateway.ports import StreamMessage, StreamOpened, Venue
 from algotrendy_common.enums import Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
@@ -115,15 +116,21 @@ class Contract:
         return ended
 
     @staticmethod
-    async def eventually(question: Callable[[], Any], within_s: float = 10.0) -> Any:
+    async def eventually(question: Callable[[], Any], within_s: float = 60.0) -> Any:
         deadline = asyncio.get_running_loop().time() + within_s
         while True:
-            answer = question()
-            if asyncio.iscoroutine(answer):
-                answer = await answer
+            try:
+                answer = question()
+                if asyncio.iscoroutine(answer):
+                    answer = await answer
+            except VenueUnreachable as error:  # a question without an answer is asked again, as the port says
+                answer = None
+                reason = repr(error)
+            else:
+                reason = repr(answer)
             if answer:
                 return answer
-            assert asyncio.get_running_loop().time() < deadline, f"not within {within_s} s: {answer!r}"
+            assert asyncio.get_running_loop().time() < deadline, f"not within {within_s} s: {reason}"
             await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager

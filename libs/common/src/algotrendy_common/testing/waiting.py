@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from algotrendy_common.clock import monotonic_s
 
 
-async def eventually[T](probe: Callable[[], T | Awaitable[T]], within_s: float = 20.0, every_s: float = 0.02) -> T:
+async def eventually[T](probe: Callable[[], T | Awaitable[T]], within_s: float = 60.0, every_s: float = 0.02) -> T:
     """The first truthy answer of ``probe``; raises TimeoutError with the last one where there is none in time."""
     deadline = monotonic_s() + within_s
     while True:
