@@ -81,7 +81,7 @@ const GUARDS: Readonly<Record<Guard["state"], GuardLook>> = {
   flat: { word: "flat", shape: "ring", tone: "text-faint", explain: "There is no position." },
 };
 const WATCHED: GuardLook = { word: "watched", shape: "half", tone: "text-muted", explain: "This platform watches the stop; it does not hold while the platform is down." };
-const UNKNOWN_GUARD: GuardLook = { word: "not known", shape: "triangle", tone: "text-warning", explain: "The broker gateway has not said how this position is guarded." };
+const UNKNOWN_GUARD: GuardLook = { word: "no stop", shape: "triangle", tone: "text-warning", explain: "No stop guards this position: the account's policy asks for none. Nothing limits its loss but the account's risk limits." };
 
 /** How a position is guarded, as a word, a shape and (for whoever can look at it) the prices. */
 export const guardLook = (guard: Guard | null): GuardLook => (guard === null ? UNKNOWN_GUARD : guard.state === "protected" && guard.held_by === "gateway" ? WATCHED : GUARDS[guard.state]);
