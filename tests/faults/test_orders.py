@@ -7,17 +7,15 @@ import pytest
 from tests.faults.orders.run import figures, passed, proof
 
 SEEDS = 20
-PATIENCE_S = 150
-"""On a machine that is busy otherwise fewer blows fit; those that were struck are judged."""
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.slow]
 
 
 def test_nothing_is_doubled_lost_or_sent_too_early():
     # Every seventh seed, so that all programs and most moments come up.
-    found = asyncio.run(proof([seed * 7 for seed in range(SEEDS)], PATIENCE_S))
+    found = asyncio.run(proof([seed * 7 for seed in range(SEEDS)]))
 
     assert found.broken == []
     assert passed(found), figures(found)
-    assert found.runs >= SEEDS // 2
+    assert found.runs == SEEDS
     assert len({pair.split()[0] for pair in found.struck}) == 4

@@ -158,10 +158,8 @@ class Blow:
             self._found.broken += [f"seed {self._plan.seed}: {order} before reconciliation" for order in early]
 
 
-async def proof(seeds: Iterable[int], patience_s: float | None = None) -> Found:
-    """Stops early where ``patience_s`` ends."""
+async def proof(seeds: Iterable[int]) -> Found:
     found = Found()
-    began = monotonic_s()
     async with running_field() as (ground, trader):
         for seed in seeds:
             plan = planned(seed)
@@ -175,8 +173,6 @@ async def proof(seeds: Iterable[int], patience_s: float | None = None) -> Found:
             )
             for line in found.broken[known:]:
                 print(f"  ✕ {line[:300]}", flush=True)
-            if patience_s is not None and monotonic_s() - began > patience_s:
-                break
             if not await trader.active():
                 await until_active(trader)
     return found
