@@ -108,6 +108,8 @@ async def in_process(servers: Servers) -> tuple[list[float], list[float]]:
             return decision
 
         judge.judge = timed
+        gc.collect()
+        gc.freeze()  # as a service does once it has started
         book = Book(around)
         for number in range(ORDERS + WARM):
             terms = book.next()
@@ -172,7 +174,6 @@ async def over_the_bus(servers: Servers) -> list[float]:
 
 async def measured() -> dict[str, list[float]]:
     async with running_servers("nats", "postgres", migrate=True) as servers:
-        gc.freeze()
         before = await floor(servers)
         judged, committed = await in_process(servers)
         bus = await over_the_bus(servers)
