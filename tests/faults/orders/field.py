@@ -5,8 +5,10 @@ Invariant: a moment is recognised in the stores and at the venue, never by waiti
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import asyncpg
@@ -47,6 +49,17 @@ async def running_field() -> AsyncIterator[tuple[Ground, Trader]]:
     environment = {"ALGOTRENDY_RISK_ACCOUNTS": wide_limits(), "ALGOTRENDY_SIMULATOR_SPEED": "30"}
     async with running_ground(environment=environment) as ground, trading(ground) as trader:
         yield ground, trader
+
+
+KEPT = Path(".build/faults/orders")
+
+
+def keep_logs(ground: Ground, seed: int) -> Path:
+    """What the programs have said so far, where it outlives the stack."""
+    kept = KEPT / str(seed)
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(ground.place.home.logs, kept)
+    return kept
 
 
 class Moments:

@@ -1,7 +1,8 @@
 """``python -m tests.faults orders --seeds N [--first S]``: kill -9 at every step of an order's way, on real servers.
 
 One stack stands for all seeds: real NATS, PostgreSQL and services, and the simulated venue, which is never killed.
-After each blow the stack settles and its books are compared with the venue's. The last line is JSON.
+After each blow the stack settles and its books are compared with the venue's. A seed that does not come to its end is
+noted, its logs are kept, and the next one gets a new stack. The last line is JSON.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ import json
 import random
 import sys
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,18 +25,24 @@ from algotrendy_common.money import plain
 from algotrendy_local.drills.books import Differences, compared
 from algotrendy_local.drills.ground import SUPERVISED_S, Ground
 from algotrendy_local.drills.trader import ACCOUNT, NotInTime, Trader, until_active
+from algotrendy_local.errors import StackError
 
 from benchmarks.result import percentile
-from tests.faults.orders.field import Moments, running_field
+from tests.faults.orders.field import Moments, keep_logs, running_field
 from tests.faults.orders.plan import MOMENTS, TARGETS, Plan, planned
 
 ON_ITS_WAY_S = 0.05
 """What left just before a kill may arrive so long after it."""
+_ACTIVE_WITHIN_S = 120.0
+_SEED_WITHIN_S = 300.0
+_FIELDS_AT_MOST = 3
+"""Stacks in a row that may fail to start before there is no sense in going on."""
 
 
 @dataclass
 class Found:
     runs: int = 0
+    judged: set[int] = field(default_factory=set)
     settled: int = 0
     trading_before_reconciliation: int = 0
     resent: int = 0
@@ -46,7 +53,17 @@ class Found:
     statuses: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     books: Differences = field(default_factory=Differences)
+    """Of the present stack."""
+    earlier: list[Differences] = field(default_factory=list)
+    """Of stacks before it."""
     broken: list[str] = field(default_factory=list)
+
+    def next_stack(self) -> None:
+        self.earlier.append(self.books)
+        self.books = Differences()
+
+    def total(self, count: Callable[[Differences], int | Decimal]) -> int | Decimal:
+        return sum(count(books) for books in (*self.earlier, self.books))
 
 
 class Blow:
@@ -59,8 +76,16 @@ class Blow:
         self._found = found
         self._chance = random.Random(f"load {plan.seed}")
         self._gateway_killed: list[datetime] = []
+        self._proposing: list[asyncio.Task[OrderTerms]] = []
 
     async def strike(self) -> None:
+        try:
+            await self._strike()
+        finally:  # they would ask a bus that is gone for ever
+            for task in self._proposing:
+                task.cancel()
+
+    async def _strike(self) -> None:
         ground, trader, plan = self._ground, self._trader, self._plan
         await ground.heal()
         await ground.admin("GET", "timings?clear=1")
@@ -69,7 +94,8 @@ class Blow:
             await ground.fault(plan.fault, delay_ms=plan.delay_ms)
         terms = await self._terms(plan.rests)
         beside = [await self._terms(self._chance.random() < 0.3) for _ in range(plan.beside)]
-        others = asyncio.gather(*(trader.propose(one) for one in beside)) if plan.moment != "idle" else None
+        if plan.moment != "idle":
+            self._propose(*beside)
         moments = Moments(trader, terms)
         if plan.moment not in ("idle", "comparing"):
             await trader.propose(terms)
@@ -85,20 +111,28 @@ class Blow:
             await ground.launch(plan.target)
             await asyncio.sleep(plan.again_ms / 1000)
             killed_s = await self._kill()
-        late = asyncio.create_task(trader.propose(terms)) if plan.moment == "comparing" else None
-        await ground.until_well(plan.target, "broker_gateway", "risk")
-        while not await trader.active():
-            await asyncio.sleep(0.02)
-        self._found.recovery_s.append(monotonic_s() - killed_s)
+        if plan.moment == "comparing":
+            self._propose(terms)
+        try:
+            await self._until_active(killed_s)
+        finally:  # one that took too long counts as what it took so far
+            self._found.recovery_s.append(monotonic_s() - killed_s)
         self._found.struck[f"{plan.target} {plan.moment}"] += came
         self._found.missed += not came
-        if others is not None:
-            await others
-        if late is not None:
-            await late
+        await asyncio.gather(*self._proposing)
         if self._chance.random() < 0.5:
             await trader.cancel(terms)
         await self._judge()
+
+    def _propose(self, *several: OrderTerms) -> None:
+        self._proposing += [asyncio.create_task(self._trader.propose(one)) for one in several]
+
+    async def _until_active(self, killed_s: float) -> None:
+        await self._ground.until_well(self._plan.target, "broker_gateway", "risk", within_s=_ACTIVE_WITHIN_S)
+        while (problem := await self._trader.inactive()) is not None:
+            if monotonic_s() - killed_s > _ACTIVE_WITHIN_S:
+                raise NotInTime(f"not active again after {_ACTIVE_WITHIN_S:.0f} s: {problem}")
+            await asyncio.sleep(0.02)
 
     async def _kill(self) -> float:
         at_s = await self._ground.kill(self._plan.target)
@@ -115,12 +149,13 @@ class Blow:
 
     async def _judge(self) -> None:
         found, trader, plan = self._found, self._trader, self._plan
+        found.judged.add(plan.seed)
         found.runs += 1
         try:
             await trader.settles()
             found.settled += 1
         except NotInTime as late:
-            found.broken.append(f"seed {plan.seed} ({plan.target} at {plan.moment}): {late}")
+            _note(found, f"seed {plan.seed} ({plan.target} at {plan.moment}): {late}")
         for order_id in trader.proposed:
             found.statuses[str(await trader.status(order_id))] += 1
             if order_id in trader.refused:
@@ -129,7 +164,7 @@ class Blow:
         found.books = now
         for line in now.detail:
             if line not in before.detail:
-                found.broken.append(f"seed {plan.seed} ({plan.target} at {plan.moment}): {line}")
+                _note(found, f"seed {plan.seed} ({plan.target} at {plan.moment}): {line}")
         await self._look_for_early_orders()
 
     async def _look_for_early_orders(self) -> None:
@@ -140,7 +175,7 @@ class Blow:
         resent = sum(max(0, times[client_id] - 1) for client_id in again)
         self._found.resent += resent
         if resent:
-            self._found.broken.append(f"seed {self._plan.seed}: {resent} order(s) sent again")
+            _note(self._found, f"seed {self._plan.seed}: {resent} order(s) sent again")
         for killed in self._gateway_killed:
             rows = await self._trader.rows(
                 "SELECT body FROM outbox WHERE subject = $1 AND created_at > $2 ORDER BY position LIMIT 50",
@@ -155,58 +190,80 @@ class Blow:
                 if killed.timestamp() + ON_ITS_WAY_S < order["received_wall_ns"] / 1e9 < first.timestamp()
             ]
             self._found.trading_before_reconciliation += len(early)
-            self._found.broken += [f"seed {self._plan.seed}: {order} before reconciliation" for order in early]
+            for order in early:
+                _note(self._found, f"seed {self._plan.seed}: {order} before reconciliation")
 
 
 async def proof(seeds: Iterable[int]) -> Found:
     found = Found()
-    async with running_field() as (ground, trader):
-        for seed in seeds:
-            plan = planned(seed)
-            began_s = monotonic_s()
-            known = len(found.broken)
-            await Blow(ground, trader, plan, found).strike()
-            print(
-                f"  {seed}: {plan.target} at {plan.moment}, venue {plan.fault or 'well'}:"
-                f" active again after {found.recovery_s[-1]:.1f} s, settled after {monotonic_s() - began_s:.1f} s",
-                flush=True,
-            )
-            for line in found.broken[known:]:
-                print(f"  ✕ {line[:300]}", flush=True)
-            if not await trader.active():
-                await until_active(trader)
+    left = deque(planned(seed) for seed in seeds)
+    failed = 0
+    while left and failed < _FIELDS_AT_MOST:
+        try:
+            async with running_field() as (ground, trader):
+                failed = 0
+                while left and await _struck(ground, trader, left.popleft(), found):
+                    pass
+        except (NotInTime, StackError) as error:
+            failed += 1
+            _note(found, f"a stack did not start: {error}")
+        found.next_stack()
     return found
 
 
+async def _struck(ground: Ground, trader: Trader, plan: Plan, found: Found) -> bool:
+    """One seed, to its end; False where the stack cannot be used any more."""
+    began_s, known = monotonic_s(), len(found.broken)
+    try:
+        async with asyncio.timeout(_SEED_WITHIN_S):
+            await Blow(ground, trader, plan, found).strike()
+            if not await trader.active():
+                await until_active(trader)
+    except Exception as error:  # whatever breaks a seed is a finding, and the verdict has to come
+        found.runs += plan.seed not in found.judged
+        _note(found, f"seed {plan.seed} ({plan}): {error!r}; logs are in {keep_logs(ground, plan.seed)}")
+        return False
+    print(
+        f"  {plan.seed}: {plan.target} at {plan.moment}, venue {plan.fault or 'well'}:"
+        f" active again after {found.recovery_s[-1]:.1f} s, settled after {monotonic_s() - began_s:.1f} s",
+        flush=True,
+    )
+    if len(found.broken) > known:
+        print(f"  ✕ logs are in {keep_logs(ground, plan.seed)}", flush=True)
+    return True
+
+
+def _note(found: Found, line: str) -> None:
+    found.broken.append(line)
+    print(f"  ✕ {line[:600]}", flush=True)
+
+
 def figures(found: Found) -> dict[str, Any]:
-    books = found.books
     return {
         "runs": found.runs,
         "settled": found.settled,
-        "duplicates": books.duplicates,
+        "duplicates": found.total(lambda books: books.duplicates),
         "resent": found.resent,
-        "lost_fills": books.lost_fills,
-        "invented_fills": books.invented_fills,
-        "orphan_orders": books.orphan_orders,
-        "position_difference": plain(Decimal(books.position_difference)),
+        "lost_fills": found.total(lambda books: books.lost_fills),
+        "invented_fills": found.total(lambda books: books.invented_fills),
+        "orphan_orders": found.total(lambda books: books.orphan_orders),
+        "position_difference": plain(Decimal(found.total(lambda books: books.position_difference))),
         "trading_before_reconciliation": found.trading_before_reconciliation,
-        "recovery_p50_s": round(percentile(found.recovery_s, 0.5), 2),
-        "recovery_p95_s": round(percentile(found.recovery_s, 0.95), 2),
+        "recovery_p50_s": round(percentile(found.recovery_s, 0.5), 2) if found.recovery_s else None,
+        "recovery_p95_s": round(percentile(found.recovery_s, 0.95), 2) if found.recovery_s else None,
+        "recovery_worst_s": round(max(found.recovery_s), 2) if found.recovery_s else None,
         "pairs_struck": len([pair for pair, times in found.struck.items() if times]),
         "pairs": len(TARGETS) * len(MOMENTS),
         "moments_missed": found.missed,
+        "stacks": len(found.earlier),
+        "broken": len(found.broken),
         "orders": dict(sorted(found.statuses.items())),
         "refusals": dict(sorted(found.refusals.items())),
     }
 
 
 def passed(found: Found) -> bool:
-    return (
-        found.books.none
-        and not found.trading_before_reconciliation
-        and not found.resent
-        and found.settled == found.runs
-    )
+    return not found.broken and not found.resent and 0 < found.runs == found.settled
 
 
 def main(arguments: list[str]) -> int:
