@@ -120,7 +120,8 @@ class BacktestSummary(Shape):
 
 
 def _asked(spec: BacktestSpec) -> dict[str, Any]:
-    return spec.model_dump(exclude={"strategy_kind"}) | {"strategy": spec.strategy_kind}
+    shown = spec.model_dump(include=BacktestSummary.model_fields.keys() & BacktestSpec.model_fields.keys())
+    return shown | {"strategy": spec.strategy_kind}
 
 
 class BacktestTrade(Shape):
