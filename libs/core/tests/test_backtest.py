@@ -22,7 +22,7 @@ from algotrendy_core.instruments import Instrument
 from algotrendy_core.positions import Portfolio
 from algotrendy_core.sizing import NoOrder, SizedOrder, size_order
 from algotrendy_core.strategies.interface import Decision, Parameters, Strategy
-from algotrendy_core.strategies.registry import STRATEGIES, parameters_of, strategy_named
+from algotrendy_core.strategies.registry import parameters_of, strategy_named
 from algotrendy_core.strategies.running import StrategyRun
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,7 +165,7 @@ def test_no_opinion_leaves_things_as_they_are() -> None:
 # ── identities ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 any_run = st.tuples(
-    st.sampled_from(sorted(STRATEGIES)),
+    st.sampled_from(sorted(SHORT_PARAMETERS)),
     st.integers(0, 10_000),
     st.integers(2, 300),
     st.sampled_from([BTC, COARSE, FINE]),
@@ -230,7 +230,7 @@ def test_equity_is_cash_flows_and_nothing_else(case: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100])
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", sorted(SHORT_PARAMETERS))
 def test_where_a_run_is_cut_changes_nothing(name: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     case = (name, 5, 250, BTC, ChargedIn.RECEIVED, Decimal(5))
     whole = run_of(case)

@@ -107,7 +107,7 @@ closes = st.lists(st.integers(1, 10**7).map(lambda n: str(Decimal(n) / 100)), mi
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(sorted(STRATEGIES)), closes, st.data())
+@given(st.sampled_from(["sma_cross", "rsi_reversion", "momentum"]), closes, st.data())
 def test_a_restored_run_goes_on_bit_for_bit(name: str, closes: list[str], data: st.DataObject) -> None:
     values = {"sma_cross": {"fast": 3, "slow": 9}, "rsi_reversion": {"period": 4}, "momentum": {"lookback": 5}}[name]
     cut = data.draw(st.integers(0, len(closes)))
