@@ -90,6 +90,8 @@ class Elsewhere:
         self.candles: dict[int, Candle] = {}
         """History, by minute."""
         self.asked: list[CandlesAsked] = []
+        self.instrument = INSTRUMENT
+        self.instruments = [INSTRUMENT]
         self.away = False
         """Ingest does not answer."""
         names = ("ingest", "risk", "broker_gateway", "gateway")
@@ -130,8 +132,8 @@ class Elsewhere:
         if closed:
             self.candles[minute] = row
         event: BarUpdated = await self.say(
-            "ingest", BarUpdated, event_time=row.open_time + MINUTE, venue="binance", symbol="BTC-USDT",
-            timeframe=Timeframe.M1, trade_count=1, **row.model_dump(), **changes,
+            "ingest", BarUpdated, event_time=row.open_time + MINUTE, symbol="BTC-USDT", timeframe=Timeframe.M1,
+            trade_count=1, **row.model_dump(), **({"venue": "binance"} | changes),
         )  # fmt: skip
         return event
 
@@ -215,7 +217,7 @@ class Elsewhere:
         return Candles(candles=tuple(rows[: asked.limit]), more=len(rows) > asked.limit)
 
     async def _answer_instruments(self, asked: Nothing) -> Instruments:
-        return Instruments(instruments=(INSTRUMENT,))
+        return Instruments(instruments=tuple(self.instruments))
 
     async def _answer_quotes(self, asked: Nothing) -> Quotes:
         one = Decimal(1)

@@ -45,7 +45,7 @@ class Handlers:
         if not event.closed:
             return
         for runner in self._runners.values():
-            config = runner.instance.config
+            config = runner.instance.trading
             if (config.venue, config.symbol, config.timeframe) == (event.venue, event.symbol, event.timeframe):
                 runner.offer(event)
 

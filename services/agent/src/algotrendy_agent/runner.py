@@ -28,8 +28,9 @@ from algotrendy_core.strategies.registry import parameters_of, strategy_named
 from algotrendy_core.strategies.running import Signal, StrategyRun
 
 from algotrendy_agent.domain.instance import Instance, LastSignal
-from algotrendy_agent.domain.market import MarketView, bar_of_event
+from algotrendy_agent.domain.market import bar_of_event
 from algotrendy_agent.domain.plan import Nothing, Proposal, changed_mind, plan
+from algotrendy_agent.domain.routing import Routes
 from algotrendy_agent.domain.situations import WINDOW
 from algotrendy_agent.history import HistoryReader
 from algotrendy_agent.ports import Announcer
@@ -50,7 +51,7 @@ class Tools:
 
     database: Database
     store: AgentStore
-    market: MarketView
+    routes: Routes
     history: HistoryReader
     events: EventFactory
     clock: Clock
@@ -117,12 +118,12 @@ class Runner:
             return
         step = timedelta(seconds=bar.timeframe.seconds)
         if run.last_time is not None and bar.open_time - from_ms(run.last_time) > step:
-            candles = await self._tools.history.fill_gap(self.instance.config, run, bar.open_time)
+            candles = await self._tools.history.fill_gap(self.instance.trading, run, bar.open_time)
             self._closes.extend(plain(candle.close) for candle in candles)
         await self._step(run, bar)
 
     async def _caught_up(self) -> StrategyRun:
-        config = self.instance.config
+        config = self.instance.trading
         strategy = strategy_named(config.kind)
         run = StrategyRun(strategy, parameters_of(strategy, config.parameters))
         if self.instance.state is not None:
@@ -178,7 +179,7 @@ class Runner:
                 SignalRaised,
                 event_time=bar.event_time,
                 strategy=config.strategy,
-                venue=config.venue,
+                venue=bar.venue,
                 symbol=config.symbol,
                 timeframe=config.timeframe,
                 account=config.account,
@@ -186,8 +187,8 @@ class Runner:
                 reason=wanted.reason,
                 price=bar.close,
             )
-        around = self._tools.market.around(config, bar.close, self._tools.reserve)
-        planned = self._tools.market.halted(config) or plan(
+        around = self._tools.routes.around(instance, bar.close, self._tools.reserve)
+        planned = self._tools.routes.halted(instance) or plan(
             instance, target, bar_time=bar.open_time, around=around, now=self._tools.clock.now()
         )
         match planned:
@@ -210,7 +211,7 @@ class Runner:
                 source=OrderSource.STRATEGY,
                 strategy=config.strategy,
                 reason=wanted.reason,
-                reference_price=self._tools.market.around(config, bar.close, self._tools.reserve).price,
+                reference_price=proposal.price,
                 tick_received_time=bar.received_time,
             ),
         )

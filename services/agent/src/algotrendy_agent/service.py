@@ -11,14 +11,17 @@ from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.rpc import agent, risk
 from algotrendy_common.rpc.call import Nothing
 
+from algotrendy_agent.adapters.broker_gateway import BrokerGateway
 from algotrendy_agent.adapters.ingest import Ingest
 from algotrendy_agent.adapters.qdrant import QdrantIndex
 from algotrendy_agent.commands import Commands
 from algotrendy_agent.domain.instance import StrategyConfig, fresh
 from algotrendy_agent.domain.market import MarketView
+from algotrendy_agent.domain.routing import Routes
 from algotrendy_agent.handlers import Handlers
 from algotrendy_agent.history import HistoryReader
 from algotrendy_agent.recall import Recall
+from algotrendy_agent.rerouting import Rerouting
 from algotrendy_agent.runner import Runner, Tools
 from algotrendy_agent.settings import AgentSettings
 from algotrendy_agent.states import state_of
@@ -32,11 +35,13 @@ def build_app(settings: AgentSettings) -> App:
     database = app.uses_database()
     store, market, ingest = AgentStore(), MarketView(), Ingest(app.bus)
     runners: dict[str, Runner] = {}
+    routes = Routes(market)
+    rerouting = Rerouting(routes, runners, BrokerGateway(app.bus), app.bus, settings.route_interval)
     recall = Recall(QdrantIndex(settings.qdrant_path), store, database)
     tools = Tools(
         database=database,
         store=store,
-        market=market,
+        routes=routes,
         history=HistoryReader(ingest, settings.history_patience),
         events=app.events,
         clock=app.clock,
@@ -86,6 +91,7 @@ def build_app(settings: AgentSettings) -> App:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(learn_market())
             tasks.create_task(learn_halts())
+            tasks.create_task(rerouting.follow_forever())
             for runner in runners.values():
                 tasks.create_task(runner.run_forever(), name=runner.id)
 

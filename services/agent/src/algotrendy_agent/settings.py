@@ -59,5 +59,7 @@ class AgentSettings(ServiceSettings):
     """Fraction of a strategy's capital kept back for the fee and for the price moving before the fill."""
     history_patience: timedelta = timedelta(seconds=30)
     """How long a start waits for history that is still being filled, before it warms up on live bars."""
+    route_interval: timedelta = timedelta(seconds=1)
+    """How often the broker gateway is asked who stands in for whom."""
     qdrant_path: Path | None = None
     """Folder of the index of past situations; without it the index lives in memory. It is rebuilt at every start."""

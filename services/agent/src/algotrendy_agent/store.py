@@ -17,6 +17,7 @@ from algotrendy_core.positions import Position
 
 from algotrendy_agent.domain.instance import Instance, LastSignal, StrategyConfig
 from algotrendy_agent.domain.own_orders import OwnOrder
+from algotrendy_agent.domain.places import Place
 
 _SAVE = """
 UPDATE strategy SET status = $2, status_detail = $3, revision = $4, state = $5, held_target = $6, quantity = $7,
@@ -40,6 +41,14 @@ WITH noted AS (
     ORDER BY position
 )
 {_SAVE}"""
+
+_ROUTE = "UPDATE strategy SET routed_account = $2, routed_venue = $3 WHERE strategy = $1"
+
+_SAVE_ABROAD = """
+INSERT INTO stand_in_position (strategy, account, venue, quantity, cost, realised_pnl, fees)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (strategy, account) DO UPDATE
+SET venue = $3, quantity = $4, cost = $5, realised_pnl = $6, fees = $7
+"""
 
 _SAVE_ORDER = """
 UPDATE own_order SET status = $2, revision = $3, filled = $4, reported_filled = $5, settled = $6 WHERE order_id = $1
@@ -68,7 +77,8 @@ class AgentStore:
             row["strategy"]: row
             for row in await tx.fetch("SELECT * FROM own_order WHERE NOT settled ORDER BY proposed_at")
         }
-        return [_instance(row, orders.get(row["strategy"])) for row in rows]
+        abroad = await tx.fetch("SELECT * FROM stand_in_position ORDER BY account")
+        return [_instance(row, orders.get(row["strategy"]), abroad) for row in rows]
 
     async def load_one(self, tx: Transaction, strategy: str) -> Instance:
         row = await tx.fetch_row("SELECT * FROM strategy WHERE strategy = $1", strategy)
@@ -76,12 +86,22 @@ class AgentStore:
         order = await tx.fetch_row(
             "SELECT * FROM own_order WHERE strategy = $1 AND NOT settled ORDER BY proposed_at DESC LIMIT 1", strategy
         )
-        return _instance(row, order)
+        abroad = await tx.fetch("SELECT * FROM stand_in_position WHERE strategy = $1 ORDER BY account", strategy)
+        return _instance(row, order, abroad)
 
     async def save(self, tx: Transaction, before: Instance, after: Instance) -> Instance:
         """Write a change; the instance as stored, its revision one higher."""
         saved = replace(after, revision=before.revision + 1)
         await tx.execute(_SAVE, *_values(saved))
+        if after.route != before.route:
+            place = (after.route.account, after.route.venue) if after.route else (None, None)
+            await tx.execute(_ROUTE, after.config.strategy, *place)
+        for account, held in after.abroad.items():
+            if held is not before.abroad.get(account):
+                await tx.execute(
+                    _SAVE_ABROAD, after.config.strategy, account, held.venue, held.quantity, held.cost,
+                    held.realised_pnl, held.fees,
+                )  # fmt: skip
         return saved
 
     async def save_order(self, tx: Transaction, order: OwnOrder) -> None:
@@ -167,7 +187,7 @@ def _values(instance: Instance) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _instance(row: asyncpg.Record, order: asyncpg.Record | None) -> Instance:
+def _instance(row: asyncpg.Record, order: asyncpg.Record | None, abroad: Sequence[asyncpg.Record] = ()) -> Instance:
     last = None
     if row["last_signal_time"] is not None:
         last = LastSignal(row["last_signal_time"], row["last_signal_target"], row["last_signal_reason"])
@@ -188,6 +208,14 @@ def _instance(row: asyncpg.Record, order: asyncpg.Record | None) -> Instance:
         last_signal=last,
         order=None if order is None else _order(order),
         state=row["state"],
+        route=None if row["routed_account"] is None else Place(row["routed_account"], row["routed_venue"]),
+        abroad={
+            held["account"]: Position(
+                held["venue"], row["symbol"], row["base"], row["quote"],
+                held["quantity"], held["cost"], held["realised_pnl"], held["fees"],
+            )
+            for held in abroad if held["strategy"] == row["strategy"]
+        },
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import StrategyStatus, Timeframe
-from algotrendy_common.events.event import Event
+from algotrendy_common.events.event import Event, Record
 from algotrendy_common.ids import AccountId, StrategyId, Symbol, Venue
 from algotrendy_common.money import Amount, Price
 
@@ -23,6 +23,14 @@ class SignalRaised(Event):
     """The price that it saw."""
 
 
+class HeldAbroad(Record):
+    """What a strategy holds on an account that stood in for its own."""
+
+    account: AccountId
+    venue: Venue
+    quantity: Amount
+
+
 class StrategyStateChanged(Event):
     """A strategy as it stands; ``revision`` rises with each change."""
 
@@ -39,7 +47,12 @@ class StrategyStateChanged(Event):
     status_detail: str
     parameters: dict[str, Any]
     position_quantity: Amount
+    """On all accounts together."""
     realised_pnl: Amount
     last_signal_time: Instant | None
     last_signal_target: Amount | None
     last_signal_reason: str | None
+    routed_account: AccountId | None = None
+    """Where its new orders go while its own account's venue is away; None is ``account``."""
+    routed_venue: Venue | None = None
+    held_abroad: tuple[HeldAbroad, ...] = ()

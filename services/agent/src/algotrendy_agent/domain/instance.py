@@ -4,7 +4,8 @@ Invariant: an instance never changes, a change makes a new one. ``held_target`` 
 means that it stands for nothing in particular, so that the next bar compares anew.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position, apply_fill
 
 from algotrendy_agent.domain.own_orders import OwnOrder
+from algotrendy_agent.domain.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Instance:
     config: StrategyConfig
     status: StrategyStatus
     position: Position
+    """On its own account."""
     status_detail: str = ""
     revision: int = 0
     held_target: Decimal | None = ZERO
@@ -53,10 +56,37 @@ class Instance:
     """The one that is not settled yet."""
     state: dict[str, Any] | None = None
     """The strategy's state after the newest bar that was committed; None before the first."""
+    abroad: Mapping[str, Position] = field(default_factory=dict)
+    """By account: what it holds where another account stood in for its own."""
+    route: Place | None = None
+    """Where new orders go while another account stands in; None is its own."""
 
     @property
     def active(self) -> bool:
         return self.status in (StrategyStatus.RUNNING, StrategyStatus.PAUSED)
+
+    @property
+    def trading(self) -> StrategyConfig:
+        """As if it were configured where it trades now: whose bars, prices and history it goes by."""
+        if self.route is None:
+            return self.config
+        return replace(self.config, account=self.route.account, venue=self.route.venue)
+
+    @property
+    def held(self) -> Decimal:
+        """On all accounts together, in base."""
+        return sum((held.quantity for held in self.abroad.values()), self.position.quantity)
+
+    @property
+    def net_realised_pnl(self) -> Decimal:
+        """On all accounts together, after fees."""
+        return sum((held.net_realised_pnl for held in self.abroad.values()), self.position.net_realised_pnl)
+
+    def holdings(self) -> Iterator[tuple[Place, Decimal]]:
+        """Each account's part; what is held abroad comes first, for it is to be left first."""
+        for account, held in self.abroad.items():
+            yield Place(account, held.venue), held.quantity
+        yield Place(self.config.account, self.config.venue), self.position.quantity
 
     # -- commands ----------------------------------------------------------------------------------------------
 
@@ -71,12 +101,17 @@ class Instance:
         )
 
     def stopped(self, by: str) -> "Instance":
-        held = self.position.quantity
+        held = self.held
         kept = f"; its position of {plain(held)} {self.position.base} is kept" if held else ""
         return replace(self, status=StrategyStatus.STOPPED, status_detail=f"stopped by {by}{kept}")
 
     def failed(self, detail: str) -> "Instance":
         return replace(self, status=StrategyStatus.FAILED, status_detail=detail)
+
+    def routed(self, route: Place | None) -> "Instance":
+        """What it holds stays where it is."""
+        after = replace(self, route=route)
+        return after.told(f"new orders go to {after.trading.account} at {after.trading.venue}")
 
     def told(self, detail: str) -> "Instance":
         return self if detail == self.status_detail else replace(self, status_detail=detail)
@@ -98,13 +133,20 @@ class Instance:
 
     def with_fill(self, event: OrderFilled, order: OwnOrder) -> "Instance":
         """The caller sees to it that a fill comes once."""
-        moved = replace(self, position=apply_fill(self.position, Fill.of_event(event)))
-        return moved._with_order(order.with_fill(event.quantity))
+        return self._traded(event)._with_order(order.with_fill(event.quantity))
 
     def with_exit(self, event: OrderFilled) -> "Instance":
         """A stop or take-profit of the broker gateway traded: the strategy stays out until it changes its mind."""
-        moved = replace(self, position=apply_fill(self.position, Fill.of_event(event)))
-        return moved.told(f"exit at {plain(event.price)}: {plain(event.quantity)} {self.position.base}")
+        return self._traded(event).told(f"exit at {plain(event.price)}: {plain(event.quantity)} {self.position.base}")
+
+    def _traded(self, event: OrderFilled) -> "Instance":
+        """On the account that it was traded on."""
+        fill = Fill.of_event(event)
+        if event.account == self.config.account:
+            return replace(self, position=apply_fill(self.position, fill))
+        blank = Position(event.venue, self.config.symbol, self.position.base, self.position.quote)
+        held = apply_fill(self.abroad.get(event.account, blank), fill)
+        return replace(self, abroad={**self.abroad, event.account: held})
 
     def _with_order(self, order: OwnOrder) -> "Instance":
         """An order that ended short of its target leaves a position that stands for nothing in particular."""

@@ -16,6 +16,7 @@ from algotrendy_core.sizing import NoOrder, NothingToSend, SizedOrder, size_orde
 
 from algotrendy_agent.domain.instance import Instance
 from algotrendy_agent.domain.own_orders import OwnOrder
+from algotrendy_agent.domain.places import Exit, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,20 @@ class Surroundings:
     instrument: Instrument | None
     reserve: Decimal
     """Fraction of the capital kept back for the fee and for the price moving before the fill."""
+    place: Place | None = None
+    """Where all of this is so; None is the strategy's own account."""
+    exits: tuple[Exit, ...] = ()
+    """Where something is held that can be sold now, in the order in which it is to be."""
+    away: tuple[str, ...] = ()
+    """Accounts where something is held that nothing can be done about now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     terms: OrderTerms
     order: OwnOrder
+    price: Decimal
+    """That it was sized by, at the venue where it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +69,13 @@ def plan(instance: Instance, target: Decimal, *, bar_time: datetime, around: Sur
     if around.equity is None:
         return Nothing("the account's equity is not known yet")
     if around.instrument is None:
-        return Nothing(f"nothing is known of {instance.config.symbol} on {instance.config.venue} yet")
+        venue = around.place.venue if around.place else instance.config.venue
+        return Nothing(f"nothing is known of {instance.config.symbol} on {venue} yet")
     sized = size_order(
         target,
         capital=around.equity * instance.config.capital_share,
         price=around.price,
-        position=instance.position.quantity,
+        position=instance.held,
         instrument=around.instrument,
         reserve=around.reserve,
     )
@@ -77,23 +87,48 @@ def plan(instance: Instance, target: Decimal, *, bar_time: datetime, around: Sur
         case SizedOrder():
             if instance.status is StrategyStatus.PAUSED and not sized.reduce_only:
                 return Nothing("paused: an entry was held back")
-            return _proposal(instance, target, sized, bar_time, now)
+            home = Place(instance.config.account, instance.config.venue)
+            if not sized.reduce_only or not (around.exits or around.away):
+                place = around.place or home
+                return _proposal(instance, target, sized, place, around.price, bar_time, now)
+            return _exit(instance, target, sized, around, bar_time, now)
 
 
-def _proposal(instance: Instance, target: Decimal, sized: SizedOrder, bar_time: datetime, now: datetime) -> Proposal:
+def _exit(
+    instance: Instance, target: Decimal, sized: SizedOrder, around: Surroundings, bar_time: datetime, now: datetime
+) -> Plan:
+    """Reduce where it is held. What one place does not hold counts as clipped: the next bar reduces the next."""
+    for leaving in around.exits:
+        quantity = leaving.reduced_by(sized)
+        if quantity is not None:
+            part = SizedOrder(sized.side, quantity, True, sized.clipped or quantity < sized.quantity)
+            return _proposal(instance, target, part, leaving.place, leaving.price, bar_time, now)
+    where = ", ".join(around.away) or "its accounts"
+    return Nothing(f"no order: what is held on {where} cannot be sold now")
+
+
+def _proposal(
+    instance: Instance,
+    target: Decimal,
+    sized: SizedOrder,
+    place: Place,
+    price: Decimal,
+    bar_time: datetime,
+    now: datetime,
+) -> Proposal:
     config = instance.config
     order_id = order_id_of(config.strategy, config.symbol, bar_time)
     terms = OrderTerms(
         order_id=order_id,
-        account=config.account,
-        venue=config.venue,
+        account=place.account,
+        venue=place.venue,
         symbol=config.symbol,
         side=sized.side,
         type=OrderType.MARKET,
         quantity=sized.quantity,
         reduce_only=sized.reduce_only,
     )
-    return Proposal(terms, OwnOrder(order_id, bar_time, target, sized.clipped, proposed_at=now))
+    return Proposal(terms, OwnOrder(order_id, bar_time, target, sized.clipped, proposed_at=now), price)
 
 
 def order_id_of(strategy: str, symbol: str, bar_time: datetime, sequence: int = 0) -> str:
