@@ -49,9 +49,12 @@ _PARAMETER = re.compile(r"\?(\d+)")
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_AS_THEY_ARE = frozenset({type(None), bool, int, float, bytes, str})
+
+
 def encoded(value: Any) -> Any:
     """A parameter as it is kept."""
-    if value is None or isinstance(value, int | float | bytes):
+    if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, Enum):
         return value.value
@@ -60,7 +63,7 @@ def encoded(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
     if isinstance(value, timedelta):
         return value.total_seconds()
     return json.dumps(value, default=encoded)
@@ -101,15 +104,15 @@ def _seconds_between(after: str, before: str) -> float:
     return (_moment(after) - _moment(before)).total_seconds()
 
 
-_DECODED: dict[str, Callable[[str], Any]] = {
-    "timestamptz": _moment,
-    "decimaltext": Decimal,
-    "jsontext": json.loads,
-    "arraytext": json.loads,
-    "boolean": lambda text: text != "0",
+_DECODED: dict[str, Callable[[bytes], Any]] = {
+    "timestamptz": lambda text: _moment(text.decode()),
+    "decimaltext": lambda text: Decimal(text.decode()),
+    "jsontext": lambda text: json.loads(text.decode()),
+    "arraytext": lambda text: [] if text == b"[]" else json.loads(text.decode()),
+    "boolean": lambda text: text != b"0",
 }
 for _name, _decode in _DECODED.items():
-    sqlite3.register_converter(_name, lambda text, decode=_decode: decode(text.decode()))  # type: ignore[misc]
+    sqlite3.register_converter(_name, _decode)
 
 
 # ── statements ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +203,7 @@ def run(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> t
         touched = cursor.rowcount
         names = [column[0] for column in cursor.description or ()]
         if table is None:
-            rows = [dict(zip(names, row, strict=True)) for row in found]
+            rows = [dict(zip(names, row, strict=False)) for row in found]
         elif names:
             columns = ", ".join(names)
             # Made once: a change of the schema has every statement prepared anew.

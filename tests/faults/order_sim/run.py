@@ -92,6 +92,8 @@ def batch(seeds: range) -> Batch:
 def quiet() -> None:
     """The desk's log is not what is looked at here, and writing it costs more than the desk."""
     gc.disable()
+    # What was imported stays: a collection looks at the seeds alone.
+    gc.freeze()
     structlog.configure(
         processors=[_drop], wrapper_class=structlog.make_filtering_bound_logger(50), cache_logger_on_first_use=True
     )

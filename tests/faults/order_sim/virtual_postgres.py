@@ -7,8 +7,7 @@ its process died, or when the server went away, never happened.
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,8 @@ _MEANING = (
 _CHANGE = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 
 
-class Record(dict[str, Any]):
-    """A row, as asyncpg gives it."""
+Record = dict[str, Any]
+"""A row; asyncpg's own can be asked in the same way."""
 
 
 class VirtualPostgres:
@@ -71,41 +70,60 @@ class Pool:
         self._server = server
         self._process = process
 
-    @asynccontextmanager
-    async def acquire(self, timeout: float | None = None) -> AsyncIterator["Connection"]:
-        yield Connection(self._server, self._process)
+    def acquire(self, timeout: float | None = None) -> "Connection":
+        return Connection(self._server, self._process)
 
     async def close(self) -> None:
         pass
 
 
 class Connection:
+    """Also the block for which it was acquired."""
+
     def __init__(self, server: VirtualPostgres, process: Process) -> None:
         self._server = server
         self._process = process
         self._inside = False
         self._did: list[str] = []
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        server, process = self._server, self._process
-        process.check()
-        async with server.turn:
+    async def __aenter__(self) -> "Connection":
+        return self
+
+    async def __aexit__(self, *reason: object) -> None:
+        pass
+
+    def transaction(self) -> "_Transaction":
+        return _Transaction(self)
+
+    async def begin(self) -> None:
+        server = self._server
+        self._process.check()
+        await server.turn.acquire()
+        try:
             await asyncio.sleep(server.chance.uniform(0.0002, 0.002))
             self._reachable()
             server.data.execute("BEGIN")
-            self._inside, self._did = True, []
-            try:
-                yield
+        except BaseException:
+            server.turn.release()
+            raise
+        self._inside, self._did = True, []
+
+    async def end(self, failed: bool) -> None:
+        server = self._server
+        try:
+            if not failed:
                 await self._about_to_commit()
-            except BaseException:
-                self._inside = False
-                server.data.execute("ROLLBACK")
-                raise
+        except BaseException:
+            failed = True
+            raise
+        finally:
             self._inside = False
-            server.data.execute("COMMIT")
-            server.on_commit()
-        self._committed()
+            server.data.execute("ROLLBACK" if failed else "COMMIT")
+            if not failed:
+                server.on_commit()
+            server.turn.release()
+        if not failed:
+            self._committed()
 
     async def _about_to_commit(self) -> None:
         await asyncio.sleep(self._server.chance.uniform(0.0005, 0.004))
@@ -126,13 +144,13 @@ class Connection:
         if self._server.away:
             raise ConnectionResetError("PostgreSQL is away")
 
-    async def _run(self, sql: str, arguments: Sequence[Any]) -> tuple[list[dict[str, Any]], int]:
+    async def _run(self, sql: str, arguments: Sequence[Any]) -> tuple[list[Record], int]:
         if self._inside:
             self._process.check()
-            if _CHANGE.search(sql):
+            if _changes(sql):
                 self._did.append(sql)
             return run(self._server.data, sql, arguments)
-        if _CHANGE.search(sql):
+        if _changes(sql):
             async with self.transaction():
                 return await self._run(sql, arguments)
         self._process.check()
@@ -152,7 +170,7 @@ class Connection:
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Record]:
         found, _ = await self._run(sql, arguments)
-        return [Record(row) for row in found]
+        return found
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Record | None:
         found = await self.fetch(sql, *arguments)
@@ -161,6 +179,22 @@ class Connection:
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         found = await self.fetchrow(sql, *arguments)
         return next(iter(found.values())) if found else None
+
+
+class _Transaction:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def __aenter__(self) -> None:
+        await self._connection.begin()
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        await self._connection.end(failed=kind is not None)
+
+
+@cache
+def _changes(sql: str) -> bool:
+    return _CHANGE.search(sql) is not None
 
 
 @cache
