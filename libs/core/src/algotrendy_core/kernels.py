@@ -125,17 +125,18 @@ def _items(state: Any) -> Iterator[tuple[str, Any]]:
 def compiled(function: Step, *, on_disk: bool = False) -> Step:
     """``function`` under numba, with the plain functions that it and they name. Compiles on the first call.
 
-    ``on_disk`` keeps the machine code for the next process. Only for a function that names none of another file: numba
-    looks at the one file alone to see whether what it kept is still true.
+    ``on_disk`` keeps the machine code for the next process. Only for a function that names none of another file, or
+    whose file is named by the hash of all that it names: numba looks at the one file alone to see whether what it kept
+    is still true. It lets go of Python's lock while it runs, so threads run compiled functions side by side.
     """
     from numba import njit
 
-    for helper in _named_functions(function):
+    for helper in named_functions(function):
         _make_callable(helper)
     try:
-        compiled_function: Step = njit(cache=on_disk)(function)
+        compiled_function: Step = njit(cache=on_disk, nogil=True)(function)
     except RuntimeError:  # numba found no folder that it may write to: compile anew in each process
-        compiled_function = njit(function)
+        compiled_function = njit(nogil=True)(function)
     return compiled_function
 
 
@@ -147,13 +148,14 @@ def _make_callable(function: FunctionType) -> None:
     register_jitable(function)
 
 
-def _named_functions(function: Any, known: set[Any] | None = None) -> set[Any]:
+def named_functions(function: Any, known: set[Any] | None = None) -> set[Any]:
+    """The plain functions that ``function`` calls by name, and those that they call."""
     known = set() if known is None else known
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
         if isinstance(value, FunctionType) and value not in known:
             known.add(value)
-            _named_functions(value, known)
+            named_functions(value, known)
     return known
 
 

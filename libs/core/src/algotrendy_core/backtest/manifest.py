@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from algotrendy_core import kernels
 from algotrendy_core.strategies.interface import AnyStrategy
 
 _KERNEL_PARTS = ("kernels.py", "bars.py", "indicators", "strategies", "backtest")
@@ -27,13 +28,16 @@ def code_hash(strategy: AnyStrategy) -> str:
         for source in sources:
             if source.name.endswith(".py"):
                 digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    digest.update(_own_source(strategy).encode())
+    for text in _own_sources(strategy):
+        digest.update(text.encode())
     return digest.hexdigest()
 
 
-def _own_source(strategy: AnyStrategy) -> str:
-    module = inspect.getmodule(strategy.step)
-    return inspect.getsource(module) if module is not None else inspect.getsource(strategy.step)
+def _own_sources(strategy: AnyStrategy) -> list[str]:
+    """The files that the step and the functions it calls are written in, each once, in the order of their text."""
+    functions = {strategy.step, *kernels.named_functions(strategy.step)}
+    modules = {inspect.getmodule(function) or function for function in functions}
+    return sorted(inspect.getsource(module) for module in modules)
 
 
 def content_hash(*arrays: Any) -> str:
