@@ -85,7 +85,7 @@ def test_a_strategy_is_described_in_full(name: str) -> None:
         assert {"maximum", "exclusiveMaximum"} & field.keys()
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("name", ["sma_cross", "rsi_reversion", "momentum"])
 def test_the_first_decision_comes_when_warm_up_says(name: str) -> None:
     run = run_of(name)
     wait = run.warm_up_left

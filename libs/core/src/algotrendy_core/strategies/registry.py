@@ -10,13 +10,36 @@ from typing import Any
 from algotrendy_common.errors import Refused
 from pydantic import ValidationError
 
+from algotrendy_core.strategies.bollinger_reversion import BOLLINGER_REVERSION
+from algotrendy_core.strategies.bollinger_squeeze import BOLLINGER_SQUEEZE
+from algotrendy_core.strategies.breakout import BREAKOUT
+from algotrendy_core.strategies.dca import DCA
+from algotrendy_core.strategies.grid import GRID
 from algotrendy_core.strategies.interface import AnyStrategy, Parameters
+from algotrendy_core.strategies.macd_cross import MACD_CROSS
+from algotrendy_core.strategies.macd_divergence import MACD_DIVERGENCE
+from algotrendy_core.strategies.mean_reversion import MEAN_REVERSION
 from algotrendy_core.strategies.momentum import MOMENTUM
 from algotrendy_core.strategies.rsi_reversion import RSI_REVERSION
 from algotrendy_core.strategies.sma_cross import SMA_CROSS
 
 STRATEGIES: Mapping[str, AnyStrategy] = MappingProxyType(
-    {strategy.name: strategy for strategy in (SMA_CROSS, RSI_REVERSION, MOMENTUM)}
+    {
+        strategy.name: strategy
+        for strategy in (
+            SMA_CROSS,
+            RSI_REVERSION,
+            MOMENTUM,
+            MACD_CROSS,
+            MACD_DIVERGENCE,
+            BOLLINGER_SQUEEZE,
+            BOLLINGER_REVERSION,
+            MEAN_REVERSION,
+            BREAKOUT,
+            GRID,
+            DCA,
+        )
+    }
 )
 
 
