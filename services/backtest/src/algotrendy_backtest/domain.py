@@ -4,12 +4,14 @@ Invariant: every float of a result passes ``money.from_float`` on its way out, a
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Side
+from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.money import from_float
 from algotrendy_common.rpc.backtest import RunEquity, RunTrade
@@ -18,6 +20,7 @@ from algotrendy_core.backtest.engine import Progress as EngineProgress
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.fees import FEE_STEP
 from algotrendy_core.instruments import Instrument
+from algotrendy_core.kernels import Floats
 from algotrendy_core.strategies.interface import AnyStrategy, Parameters
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 
@@ -38,6 +41,20 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """From flat to flat. Prices are averages over the fills; ``profit`` is net of ``fees``, in the quote currency."""
+
+    entry_time: datetime
+    exit_time: datetime
+    side: str
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    fees: Decimal
+    profit: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What is kept of a run."""
 
@@ -46,6 +63,8 @@ class Outcome:
     equity: tuple[RunEquity, ...]
     manifest: dict[str, Any]
     result_hash: str
+    round_trips: tuple[RoundTrip, ...] = ()
+    not_compiled_because: str | None = None
 
 
 def checked(spec: BacktestSpec) -> tuple[AnyStrategy, Parameters]:
@@ -54,22 +73,43 @@ def checked(spec: BacktestSpec) -> tuple[AnyStrategy, Parameters]:
     return strategy, parameters_of(strategy, spec.parameters)
 
 
-def compute(spec: BacktestSpec, instrument: Instrument, bars: BarSeries, progress: EngineProgress) -> Outcome:
-    """The whole run, from spec to what is kept of it; raises Refused for what is wrong with it."""
-    strategy, parameters = checked(spec)
-    config = BacktestConfig(spec.initial_cash, slippage_bps=spec.slippage_bps, seed=spec.seed)
-    compiled = len(bars) >= COMPILED_FROM_BARS
-    result = run_backtest(strategy, parameters, bars, instrument, config, compiled=compiled, progress=progress)
-    return Outcome(
-        statistics=_statistics(result),
-        fills=_fills(result, instrument),
-        equity=_equity(result, bars),
-        manifest=result.manifest | {"venue": spec.venue, "symbol": spec.symbol},
-        result_hash=result.result_hash,
+def config_of(spec: BacktestSpec) -> BacktestConfig:
+    """The engine's configuration; raises Refused for what this engine cannot do."""
+    if spec.latency_ms:
+        raise Refused("latency_unsupported", "this engine fills at the next bar's open and knows no latency")
+    return BacktestConfig(
+        spec.initial_cash, slippage_bps=spec.slippage_bps, allow_short=spec.allow_short, seed=spec.seed
     )
 
 
-def _statistics(result: BacktestResult) -> dict[str, float | int | str | None]:
+def at_the_fees_of(spec: BacktestSpec, instrument: Instrument) -> Instrument:
+    """The instrument with the spec's fees where it names any."""
+    fees = {"maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee}
+    return instrument.model_copy(update={name: fee for name, fee in fees.items() if fee is not None})
+
+
+def compute(spec: BacktestSpec, instrument: Instrument, bars: BarSeries, progress: EngineProgress) -> Outcome:
+    """The whole run, from spec to what is kept of it; raises Refused for what is wrong with it."""
+    strategy, parameters = checked(spec)
+    instrument = at_the_fees_of(spec, instrument)
+    compiled = len(bars) >= COMPILED_FROM_BARS
+    result = run_backtest(strategy, parameters, bars, instrument, config_of(spec), compiled=compiled, progress=progress)
+    return outcome_of(result, spec)
+
+
+def outcome_of(result: BacktestResult, spec: BacktestSpec) -> Outcome:
+    return Outcome(
+        statistics=statistics_of(result),
+        fills=_fills(result, result.instrument),
+        equity=equity_points(result.equity, result.bars),
+        manifest=result.manifest | {"venue": spec.venue, "symbol": spec.symbol},
+        result_hash=result.result_hash,
+        round_trips=_round_trips(result, result.instrument),
+        not_compiled_because=result.not_compiled_because,
+    )
+
+
+def statistics_of(result: BacktestResult) -> dict[str, float | int | str | None]:
     return {
         **result.statistics.as_dict(),
         "orders_short_of_cash": result.book.short_of_cash,
@@ -92,14 +132,32 @@ def _fills(result: BacktestResult, instrument: Instrument) -> tuple[RunTrade, ..
     )
 
 
-def _equity(result: BacktestResult, bars: BarSeries) -> tuple[RunEquity, ...]:
-    """At bar closes, evenly thinned to at most ``EQUITY_POINTS``, first and last included."""
-    kept = np.unique(np.linspace(0, len(bars) - 1, min(EQUITY_POINTS, len(bars))).astype(np.int64))
+def _round_trips(result: BacktestResult, instrument: Instrument) -> tuple[RoundTrip, ...]:
+    # An average over fills lies between the steps of the venue's prices.
+    price_step = instrument.price_step / 1_000_000
+    return tuple(
+        RoundTrip(
+            entry_time=from_ms(int(trade["entry_time"])),
+            exit_time=from_ms(int(trade["exit_time"])),
+            side=("long" if trade["side"] > 0 else "short"),
+            quantity=from_float(trade["quantity"], instrument.quantity_step),
+            entry_price=from_float(trade["entry_price"], price_step),
+            exit_price=from_float(trade["exit_price"], price_step),
+            fees=from_float(trade["fees"], FEE_STEP),
+            profit=from_float(trade["profit"], FEE_STEP),
+        )
+        for trade in result.trades
+    )
+
+
+def equity_points(equity: Floats, bars: BarSeries, most: int = EQUITY_POINTS) -> tuple[RunEquity, ...]:
+    """At bar closes, evenly thinned to at most ``most``, first and last included."""
+    kept = np.unique(np.linspace(0, len(bars) - 1, min(most, len(bars))).astype(np.int64))
     length_ms = bars.timeframe.seconds * 1000
     return tuple(
         RunEquity(
             time=from_ms(int(bars.time[index]) + length_ms),
-            equity=from_float(result.equity[index], Decimal("0.00000001")),
+            equity=from_float(equity[index], Decimal("0.00000001")),
         )
         for index in kept
     )

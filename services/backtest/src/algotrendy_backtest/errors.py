@@ -6,6 +6,7 @@ AlgoTrendyError
 └── Refused
     ├── RunUnknown       nobody asked for such a run
     ├── NothingToRunOn   no instrument, no candles, or too many of them
+    ├── NothingFound     a search without one trial that counts
     └── RunTooLong       the run was stopped at its time limit
 """
 
@@ -31,3 +32,10 @@ class NothingToRunOn(Refused):
 class RunTooLong(Refused):
     def __init__(self, seconds: float) -> None:
         super().__init__("run_too_long", f"the run was stopped after {seconds:g} s")
+
+
+class NothingFound(Refused):
+    def __init__(self, trials: int) -> None:
+        super().__init__(
+            "nothing_found", f"none of {trials} trials had a defined objective and enough trades", trials=trials
+        )

@@ -1,0 +1,1 @@
+"""Looking for parameters: what may be tried, in which order, and where it is computed."""
