@@ -9,6 +9,7 @@ from algotrendy_broker_gateway.domain.cancel_policy import guards
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueOrder
 from algotrendy_common.enums import HaltLevel, OrderType, Side, TimeInForce
 from algotrendy_common.events.risk import HaltChanged
+from algotrendy_common.ids import client_order_id
 from algotrendy_common.rpc import broker_gateway as rpc
 from algotrendy_common.rpc import risk as risk_rpc
 from algotrendy_common.testing.waiting import eventually
@@ -161,6 +162,36 @@ async def test_a_halted_strategy_loses_its_orders_and_the_others_go_on(world):
         goes_on = await world.approve(strategy="calm")
         await world.reaches(goes_on.order_id, "filled")
         assert world.status(other) == "open"
+
+
+async def test_a_halted_strategy_loses_its_orders_while_the_store_is_away_and_the_others_keep_theirs(world):
+    """From memory and the venue alone; what it sent before a start counts as what it sends now."""
+    async with world.running():
+        before = await resting(world, 2, strategy="wild")
+    async with world.running():
+        await resting(world, 2, strategy="wild")
+        (other,) = await resting(world, 1, strategy="calm")
+        guard = await stop_loss(world)
+        kept = {client_order_id(other), guard}
+        assert len(await open_at_venue(world)) == 6
+        await world.servers.kill("postgres")
+        try:
+            await world.risk.bus.publish(halt(world, HaltLevel.STRATEGY, "wild"))
+
+            async def only_the_others() -> bool:
+                return set(await open_at_venue(world)) == kept
+
+            await eventually(only_the_others, within_s=20)
+        finally:
+            await world.servers.start("postgres")
+        for order_id in before:  # the books hear of it as soon as there are any
+            await world.reaches(order_id, "cancelled")
+        refused = await world.approve(strategy="wild")
+        await world.reaches(refused.order_id, "cancelled")
+        goes_on = await world.approve(strategy="calm")
+        await world.reaches(goes_on.order_id, "filled")
+        assert set(await open_at_venue(world)) == kept
+        await world.books_equal_the_venues()
 
 
 async def test_a_halt_that_flattens_closes_the_position(world):

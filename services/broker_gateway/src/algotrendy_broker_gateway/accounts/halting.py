@@ -50,6 +50,8 @@ class Halting:
         self._engaged_s: dict[tuple[HaltLevel, str], float] = {}
         """When each halt in force was heard of."""
         self._sweeping: dict[str, asyncio.Task[None]] = {}
+        self._sweeping_strategies: dict[str, asyncio.Task[None]] = {}
+        """By account."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- the kill file -----------------------------------------------------------------------------------------
@@ -98,6 +100,7 @@ class Halting:
         self._tell_strategies()
         for running in self._accounts.values():
             if halt.engaged:
+                self._sweep_strategies(running)
                 self._spawn(self._cancel_strategy(running, halt.key))
                 if halt.flatten:
                     self._spawn(self._flatten(running, halt, halt.key))
@@ -171,6 +174,23 @@ class Halting:
                     first = False
             await asyncio.sleep(_SWEEP_AGAIN_S if not first else _SWEEP_AGAIN_S / 4)
 
+    def _sweep_strategies(self, running: RunningAccount) -> None:
+        if running.account not in self._sweeping_strategies:
+            task = asyncio.create_task(self._keep_strategies_swept(running))
+            self._sweeping_strategies[running.account] = task
+            task.add_done_callback(lambda _: self._sweeping_strategies.pop(running.account, None))
+
+    async def _keep_strategies_swept(self, running: RunningAccount) -> None:
+        """Cancel at the venue what halted strategies have out, until the books have its end."""
+        while out := running.desk.submission.entries_out.of(running.desk.gate.halted_strategies):
+            try:
+                asked, _ = await sweep(running.venue, out)
+            except (VenueUnreachable, VenueRefused) as error:
+                self._log.error("a halted strategy is not swept", account=running.account, error=str(error))
+            else:
+                SWEPT.labels(running.account).inc(asked)
+            await asyncio.sleep(_SWEEP_AGAIN_S)
+
     async def _record(self, running: RunningAccount, source: str, why: str) -> None:
         """Put on the record what the gate and the venue know already; without a store the next comparison does it."""
         with contextlib.suppress(*STORE_AWAY, Retryable):
@@ -192,5 +212,5 @@ class Halting:
         task.add_done_callback(self._tasks.discard)
 
     async def end(self) -> None:
-        for task in (*self._sweeping.values(), *self._tasks):
+        for task in (*self._sweeping.values(), *self._sweeping_strategies.values(), *self._tasks):
             task.cancel()

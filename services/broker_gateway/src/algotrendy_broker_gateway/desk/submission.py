@@ -33,6 +33,7 @@ from prometheus_client import Counter, Histogram
 
 from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.desk.books import Books, Taken
+from algotrendy_broker_gateway.desk.entries_out import EntriesOut
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
@@ -105,6 +106,7 @@ class Submission:
         self._placing: set[str] = set()
         self._called: set[str] = set()
         self.in_flight: dict[str, asyncio.Task[None]] = {}
+        self.entries_out = EntriesOut()
         self.on_unknown: Callable[[], None] = lambda: None
         """Told that an outcome became unknown."""
         self.prepare_soon: Callable[[OrderRecord], None] = lambda order: None
@@ -187,12 +189,14 @@ class Submission:
         for symbol, quantity in (await self._accounts.positions()).items():
             self._exits.position(symbol, quantity)
         for order in await self._orders.live():
+            self.entries_out.note(order)
             self._remains(order)
 
     def changed(self, taken: Taken) -> None:
         """The count of exits hears of positions and of its orders as they are committed."""
         if taken.position is not None:
             self._exits.position(taken.order.terms.symbol, taken.position)
+        self.entries_out.changed(taken.order)
         self._remains(taken.order)
 
     def _remains(self, order: OrderRecord) -> None:
@@ -212,14 +216,25 @@ class Submission:
                 gate = self._gate.state_for(order.origin.strategy)
                 refusal = refusal_while_waiting(order, gate, self._clock.now())
                 if refusal is not None:
-                    await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
+                    await self._still(order, CancelledAtVenue(None, refusal))
                 elif gate is Gate.OPEN and not self.preparation.plain(order.terms):
                     self.prepare_soon(order)
                 elif gate is Gate.OPEN:
                     started = monotonic_s()
-                    taken = await self._books.tell(order.order_id, SubmissionStarted())
-                    if taken.order.status is OrderStatus.SUBMITTING and taken.steps:
+                    taken = await self._still(order, SubmissionStarted())
+                    if taken is not None:
                         self._send(taken.order, started)
+
+    async def _still(self, order: OrderRecord, report: Report) -> Taken | None:
+        """Apply a report that holds for the order as it was read; None where it went on since, cancelled or sent."""
+        async with self._database.transaction() as tx:
+            await self._accounts.lock(tx)
+            found = await self._orders.by_id(tx, order.order_id)
+            if found is None or found.status is not order.status:
+                return None
+            taken = await self._books.tell_within(tx, order.order_id, report)
+        self._books.on_change(taken)
+        return taken
 
     @contextmanager
     def sending(self) -> Iterator[Callable[[str], None]]:
@@ -275,7 +290,7 @@ class Submission:
         refusal = refusal_while_waiting(order, gate, self._clock.now())
         # What waited for its price has been acted upon in time: only its approval's own end would be later.
         if refusal is not None and not order.terms.type.triggered:
-            await self._books.tell(order.order_id, CancelledAtVenue(None, refusal))
+            await self._still(order, CancelledAtVenue(None, refusal))
         elif gate is Gate.OPEN and self.stranded(order):
             self.send_leg(order, monotonic_s())
 
@@ -285,6 +300,7 @@ class Submission:
         if order.client_order_id in self._called:
             raise OutboundBreach("an order was about to be sent twice", order_id=order.order_id)
         self._called.add(order.client_order_id)
+        self.entries_out.note(order)
         self._placing.discard(order.order_id)
         # Eager: the request is on the wire before this returns, so that nothing is waited for in between.
         task = _eagerly(self._submit(order, started))
