@@ -1,0 +1,1 @@
+"""Attempts to prove a good backtest wrong: pure statistics, each with the question that it answers."""
