@@ -52,6 +52,8 @@ class Found:
     """Moments that did not come: the program was killed anyway."""
     statuses: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    """Programs that ended by themselves, not by a blow; the supervisor starts them again."""
     books: Differences = field(default_factory=Differences)
     """Of the present stack."""
     earlier: list[Differences] = field(default_factory=list)
@@ -73,10 +75,12 @@ class Blow:
         self._ground = ground
         self._trader = trader
         self._plan = plan
-        self._found = found
+        self.found = found
         self._chance = random.Random(f"load {plan.seed}")
         self._gateway_killed: list[datetime] = []
         self._proposing: list[asyncio.Task[OrderTerms]] = []
+        self.in_hand: str | None = None
+        """The program that has just been killed and is not started again yet."""
 
     async def strike(self) -> None:
         try:
@@ -105,20 +109,18 @@ class Blow:
             await trader.cancel(terms)
         came = await moments.comes(plan.moment)
         await asyncio.sleep(plan.after_ms / 1000)
-        killed_s = await self._kill()
+        killed_s = await self._strike_down()
         if plan.again_ms is not None:
-            await asyncio.sleep(SUPERVISED_S)
-            await ground.launch(plan.target)
             await asyncio.sleep(plan.again_ms / 1000)
-            killed_s = await self._kill()
+            killed_s = await self._strike_down()
         if plan.moment == "comparing":
             self._propose(terms)
         try:
             await self._until_active(killed_s)
         finally:  # one that took too long counts as what it took so far
-            self._found.recovery_s.append(monotonic_s() - killed_s)
-        self._found.struck[f"{plan.target} {plan.moment}"] += came
-        self._found.missed += not came
+            self.found.recovery_s.append(monotonic_s() - killed_s)
+        self.found.struck[f"{plan.target} {plan.moment}"] += came
+        self.found.missed += not came
         await asyncio.gather(*self._proposing)
         if self._chance.random() < 0.5:
             await trader.cancel(terms)
@@ -128,16 +130,26 @@ class Blow:
         self._proposing += [asyncio.create_task(self._trader.propose(one)) for one in several]
 
     async def _until_active(self, killed_s: float) -> None:
-        await self._ground.until_well(self._plan.target, "broker_gateway", "risk", within_s=_ACTIVE_WITHIN_S)
-        while (problem := await self._trader.inactive()) is not None:
+        while (problem := await self._problem()) is not None:
             if monotonic_s() - killed_s > _ACTIVE_WITHIN_S:
                 raise NotInTime(f"not active again after {_ACTIVE_WITHIN_S:.0f} s: {problem}")
             await asyncio.sleep(0.02)
 
-    async def _kill(self) -> float:
+    async def _problem(self) -> str | None:
+        for name in (self._plan.target, "broker_gateway", "risk"):
+            if (problem := await self._ground.problem(name)) is not None:
+                return problem
+        return await self._trader.inactive()
+
+    async def _strike_down(self) -> float:
+        """kill -9, and the start that follows; the moment of the first."""
+        self.in_hand = self._plan.target
         at_s = await self._ground.kill(self._plan.target)
         if self._plan.target == "broker_gateway":
             self._gateway_killed.append(datetime.now(UTC))
+        await asyncio.sleep(SUPERVISED_S)
+        await self._ground.launch(self._plan.target)
+        self.in_hand = None
         return at_s
 
     async def _terms(self, rests: bool) -> OrderTerms:
@@ -148,7 +160,7 @@ class Blow:
     # ── the verdict ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _judge(self) -> None:
-        found, trader, plan = self._found, self._trader, self._plan
+        found, trader, plan = self.found, self._trader, self._plan
         found.judged.add(plan.seed)
         found.runs += 1
         try:
@@ -173,9 +185,9 @@ class Blow:
         times = Counter(order["client_order_id"] for order in orders)
         again = [client_order_id(order_id) for order_id in self._trader.proposed]
         resent = sum(max(0, times[client_id] - 1) for client_id in again)
-        self._found.resent += resent
+        self.found.resent += resent
         if resent:
-            _note(self._found, f"seed {self._plan.seed}: {resent} order(s) sent again")
+            _note(self.found, f"seed {self._plan.seed}: {resent} order(s) sent again")
         for killed in self._gateway_killed:
             rows = await self._trader.rows(
                 "SELECT body FROM outbox WHERE subject = $1 AND created_at > $2 ORDER BY position LIMIT 50",
@@ -189,9 +201,9 @@ class Blow:
                 for order in orders
                 if killed.timestamp() + ON_ITS_WAY_S < order["received_wall_ns"] / 1e9 < first.timestamp()
             ]
-            self._found.trading_before_reconciliation += len(early)
+            self.found.trading_before_reconciliation += len(early)
             for order in early:
-                _note(self._found, f"seed {self._plan.seed}: {order} before reconciliation")
+                _note(self.found, f"seed {self._plan.seed}: {order} before reconciliation")
 
 
 async def proof(seeds: Iterable[int]) -> Found:
@@ -215,10 +227,13 @@ async def _struck(ground: Ground, trader: Trader, plan: Plan, found: Found) -> b
     """One seed, to its end; False where the stack cannot be used any more."""
     began_s, known = monotonic_s(), len(found.broken)
     try:
-        async with asyncio.timeout(_SEED_WITHIN_S):
-            await Blow(ground, trader, plan, found).strike()
+        async with asyncio.timeout(_SEED_WITHIN_S), asyncio.TaskGroup() as tasks:
+            blow = Blow(ground, trader, plan, found)
+            supervisor = tasks.create_task(_supervised(ground, blow))
+            await blow.strike()
             if not await trader.active():
                 await until_active(trader)
+            supervisor.cancel()
     except Exception as error:  # whatever breaks a seed is a finding, and the verdict has to come
         found.runs += plan.seed not in found.judged
         _note(found, f"seed {plan.seed} ({plan}): {error!r}; logs are in {keep_logs(ground, plan.seed)}")
@@ -231,6 +246,17 @@ async def _struck(ground: Ground, trader: Trader, plan: Plan, found: Found) -> b
     if len(found.broken) > known:
         print(f"  ✕ logs are in {keep_logs(ground, plan.seed)}", flush=True)
     return True
+
+
+async def _supervised(ground: Ground, blow: Blow) -> None:
+    """Start again what ends by itself, as the stack's supervisor does."""
+    while True:
+        await asyncio.sleep(SUPERVISED_S)
+        for name, process in tuple(ground.processes.items()):
+            if process.exit_status is not None and name != blow.in_hand:
+                blow.found.ended[name] += 1
+                print(f"  {name} ended by itself ({process.exit_status}) and is started again", flush=True)
+                await ground.launch(name)
 
 
 def _note(found: Found, line: str) -> None:
@@ -255,6 +281,7 @@ def figures(found: Found) -> dict[str, Any]:
         "pairs_struck": len([pair for pair, times in found.struck.items() if times]),
         "pairs": len(TARGETS) * len(MOMENTS),
         "moments_missed": found.missed,
+        "ended_by_themselves": dict(sorted(found.ended.items())),
         "stacks": len(found.earlier),
         "broken": len(found.broken),
         "orders": dict(sorted(found.statuses.items())),

@@ -3,6 +3,10 @@
 Invariant: nothing here decides anything; a telemetry back end that is down never stops trading.
 """
 
+# First, as everything below would be loaded whole.
+import algotrendy_common.lean_imports  # noqa: F401
+
+# isort: split
 import logging
 import sys
 from collections.abc import Sequence
