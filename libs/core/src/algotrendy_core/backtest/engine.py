@@ -5,45 +5,33 @@ Invariant: nothing but the arguments decides the outcome; the run can be repeate
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from algotrendy_common.errors import Refused
-from algotrendy_common.money import ZERO, plain
 from numpy.typing import NDArray
 
 from algotrendy_core import kernels
 from algotrendy_core.backtest import manifest as manifests
+from algotrendy_core.backtest.config import BacktestConfig, checked, rules_of
 from algotrendy_core.backtest.decisions import Decider, NotCompilable
-from algotrendy_core.backtest.execution import FILL, TRADE, Book, Rules, execute
+from algotrendy_core.backtest.events import Rates, Trades, check_events
+from algotrendy_core.backtest.execution import FILL, TRADE, Book, execute
+from algotrendy_core.backtest.general import GeneralRun
 from algotrendy_core.backtest.series import BarSeries
-from algotrendy_core.fees import ChargedIn
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.kernels import Floats
 from algotrendy_core.performance import Statistics, statistics
-from algotrendy_core.sizing import DEFAULT_RESERVE
 from algotrendy_core.strategies.interface import AnyStrategy, Parameters
+
+__all__ = ["BacktestConfig", "BacktestResult", "Progress", "run_backtest"]
 
 _CHUNK = 65536
 """Bars decided and executed at a time: targets stay in the processor's cache, and memory beside the result is flat."""
 
 Progress = Callable[[int, int], None]
 """Called with bars done and bars in all; raising from it ends the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestConfig:
-    """``slippage_bps``: hundredths of a percent by which each fill is worse than the open."""
-
-    initial_cash: Decimal
-    slippage_bps: Decimal = ZERO
-    reserve: Decimal = DEFAULT_RESERVE
-    fees_charged_in: ChargedIn = ChargedIn.RECEIVED
-    allow_short: bool = False
-    seed: int = 0
-    """Part of the manifest; these fills draw no random numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +53,9 @@ class BacktestResult:
     """The account after the last bar; what it still holds is in equity at the last close."""
     compiled: bool
     not_compiled_because: str | None = None
+    path: BarSeries | Trades | None = None
+    """The finer data that the fills were found in."""
+    funding: Rates | None = None
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -82,7 +73,7 @@ class BacktestResult:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Everything that decided the outcome; equal manifests have equal result hashes."""
-        return _manifest(self.strategy, self.parameters, self.bars, self.instrument, self.config)
+        return _manifest(self)
 
     @cached_property
     def result_hash(self) -> str:
@@ -98,17 +89,31 @@ def run_backtest(
     *,
     compiled: bool = True,
     progress: Progress | None = None,
+    path: BarSeries | Trades | None = None,
+    funding: Rates | None = None,
 ) -> BacktestResult:
     """Run ``strategy`` over ``bars``. With ``compiled`` false, or where numba cannot, in plain Python: same results.
 
-    Raises Refused on an empty series or no cash.
+    ``path``, finer bars or trades of the same time, says what happened inside each bar; ``funding`` what a perpetual's
+    holders paid. Raises Refused on an empty series, no cash, or a model out of its range.
     """
     if not len(bars):
         raise Refused("no_bars", "there are no bars to run on")
-    if config.initial_cash <= 0:
-        raise Refused("no_cash", "a backtest needs cash to begin with", initial_cash=plain(config.initial_cash))
-    decider, reason_not = _decider(strategy, parameters, compiled=compiled)
-    book, equity, fills, trades = _run(decider, bars, _rules(instrument, config), config, compiled, progress)
+    checked(config)
+    for events in (path, funding):
+        if isinstance(events, (Trades, Rates)):
+            check_events(events)
+    plainly = strategy.rungs is None and config.fills_at_opens_only and path is None and funding is None
+    if plainly:
+        decider, reason_not = _or_plain(lambda how: Decider(strategy, parameters, compiled=how), compiled)
+        done = _run(decider, bars, instrument, config, compiled, progress)
+    else:
+        interval = bars.timeframe.seconds * 1000
+        run, reason_not = _or_plain(
+            lambda how: GeneralRun(strategy, parameters, instrument, config, interval, funding, compiled=how), compiled
+        )
+        done = _run_general(run, bars, path, progress)
+    book, equity, fills, trades = done
     return BacktestResult(
         strategy=strategy,
         parameters=parameters,
@@ -121,22 +126,45 @@ def run_backtest(
         book=book,
         compiled=compiled and reason_not is None,
         not_compiled_because=reason_not,
+        path=path,
+        funding=funding,
     )
 
 
-def _decider(strategy: AnyStrategy, parameters: Parameters, *, compiled: bool) -> tuple[Decider, str | None]:
+def _or_plain[T](make: Callable[[bool], T], compiled: bool) -> tuple[T, str | None]:
+    """What ``make`` makes, compiled if asked for and possible, and why not where it was not possible."""
     if not compiled:
-        return Decider(strategy, parameters, compiled=False), None
+        return make(False), None
     try:
-        return Decider(strategy, parameters, compiled=True), None
+        return make(True), None
     except NotCompilable as error:
-        return Decider(strategy, parameters, compiled=False), str(error)
+        return make(False), str(error)
+
+
+def _run_general(
+    run: GeneralRun, bars: BarSeries, path: BarSeries | Trades | None, progress: Progress | None
+) -> tuple[Book, Floats, NDArray[Any], NDArray[Any]]:
+    equity = np.empty(len(bars))
+    all_fills, all_trades = [np.empty(0, dtype=FILL)], [np.empty(0, dtype=TRADE)]
+    for start in range(0, len(bars), _CHUNK):
+        part = bars.slice(start, start + _CHUNK)
+        fills, trades = run.advance(part, path, start, equity[start : start + len(part)])
+        all_fills += fills
+        all_trades += trades
+        if progress is not None:
+            progress(start + len(part), len(bars))
+    return run.book, equity, np.concatenate(all_fills), np.concatenate(all_trades)
 
 
 def _run(
-    decider: Decider, bars: BarSeries, rules: Rules, config: BacktestConfig, compiled: bool, progress: Progress | None
+    decider: Decider,
+    bars: BarSeries,
+    instrument: Instrument,
+    config: BacktestConfig,
+    compiled: bool,
+    progress: Progress | None,
 ) -> tuple[Book, Floats, NDArray[Any], NDArray[Any]]:
-    book = Book(cash=float(config.initial_cash))
+    book, rules = Book(cash=float(config.initial_cash)), rules_of(instrument, config)
     state = kernels.to_record(book) if compiled else book
     step: kernels.Step = kernels.compiled(execute, on_disk=True) if compiled else execute
     equity = np.empty(len(bars))
@@ -161,50 +189,25 @@ def _run(
     return book, equity, np.concatenate(all_fills), np.concatenate(all_trades)
 
 
-def _rules(instrument: Instrument, config: BacktestConfig) -> Rules:
-    return Rules(
-        fee_ratio=float(instrument.taker_fee),
-        fee_in_base=config.fees_charged_in is ChargedIn.RECEIVED,
-        slippage=float(config.slippage_bps) / 10_000.0,
-        price_step=float(instrument.price_step),
-        prices_per_unit=_per_unit(instrument.price_step),
-        quantity_step=float(instrument.quantity_step),
-        quantities_per_unit=_per_unit(instrument.quantity_step),
-        min_quantity=float(instrument.min_quantity),
-        max_quantity=float(instrument.max_quantity),
-        min_notional=float(instrument.min_notional),
-        reserve=float(config.reserve),
-        allow_short=config.allow_short,
-    )
-
-
-def _per_unit(step: Decimal) -> float:
-    per_unit = 1 / step
-    return float(per_unit) if per_unit == per_unit.to_integral_value() else 0.0
-
-
-def _manifest(
-    strategy: AnyStrategy, parameters: Parameters, bars: BarSeries, instrument: Instrument, config: BacktestConfig
-) -> dict[str, Any]:
+def _manifest(result: BacktestResult) -> dict[str, Any]:
+    bars = result.bars
+    data = {
+        "hash": bars.hash,
+        "bars": len(bars),
+        "timeframe": bars.timeframe.value,
+        "first_ms": int(bars.time[0]),
+        "last_ms": int(bars.time[-1]),
+    }
+    if result.path is not None:
+        data |= {"path_hash": result.path.hash, "path_events": len(result.path)}
+    if result.funding is not None:
+        data |= {"funding_hash": result.funding.hash}
     return {
-        "data": {
-            "hash": bars.hash,
-            "bars": len(bars),
-            "timeframe": bars.timeframe.value,
-            "first_ms": int(bars.time[0]),
-            "last_ms": int(bars.time[-1]),
-        },
-        "code": manifests.code_hash(strategy),
-        "strategy": strategy.name,
-        "parameters": parameters.model_dump(mode="json"),
-        "instrument": instrument.model_dump(mode="json"),
-        "config": {
-            "initial_cash": plain(config.initial_cash),
-            "slippage_bps": plain(config.slippage_bps),
-            "reserve": plain(config.reserve),
-            "fees_charged_in": config.fees_charged_in.value,
-            "allow_short": config.allow_short,
-            "seed": config.seed,
-        },
-        "fills": "sized at the close, filled at the next open as a taker",
+        "data": data,
+        "code": manifests.code_hash(result.strategy),
+        "strategy": result.strategy.name,
+        "parameters": result.parameters.model_dump(mode="json"),
+        "instrument": result.instrument.model_dump(mode="json"),
+        "config": result.config.as_dict(),
+        "fills": "decided at a close, filled by later events; inside a bar: open, nearer extreme, other extreme, close",
     }

@@ -7,11 +7,13 @@ Invariant: quantities and prices lie on the instrument's grid, cash never goes b
 amount is what ``positions`` would book for the same fills. Plain functions: compiled and uncompiled give the same bits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from algotrendy_core.backtest.tiers import Tiers
 
 FILL = np.dtype(
     [
@@ -25,9 +27,17 @@ FILL = np.dtype(
         ("position", np.float64),
         ("target", np.float64),
         ("reason", np.int64),
+        ("order", np.int64),
+        ("maker", np.int64),
     ]
 )
-"""Bar index and open time (ms), side +1 or -1, fee and realised P&L (before fees) in quote, position afterwards."""
+"""Bar index, time of the event (ms), side +1 or -1, fee and realised P&L (before fees) in quote, position afterwards.
+
+``order`` is the rung's place in the ladder, or TARGET_ORDER or LIQUIDATION; ``maker`` is 1 where it rested.
+"""
+
+TARGET_ORDER = -1
+LIQUIDATION = -2
 
 TRADE = np.dtype(
     [
@@ -64,6 +74,24 @@ class Rules(NamedTuple):
     min_notional: float
     reserve: float
     allow_short: bool
+    maker_ratio: float = 0.0
+    latency: int = 0
+    """Milliseconds from the close that an order was decided at to the venue."""
+    volume_share: float = 0.0
+    """Of a bar's volume that this account's fills may be; 0 is no limit."""
+    impact: float = 0.0
+    """Slippage added by trading a whole bar's volume; it grows with the square of the share."""
+    through: float = 0.0
+    """How far (in price) the market must go through a resting limit to fill it."""
+    leverage: float = 0.0
+    """Exposure allowed over equity; 0 is an account without margin."""
+    maintenance: float = 0.0
+    """Equity below this share of the exposure is liquidated."""
+    liquidation_fee: float = 0.0
+    borrow_per_ms: float = 0.0
+    """Of a short position's value."""
+    capital_share: float = 1.0
+    """What a target of 1 stands for, of the account's equity."""
 
 
 @dataclass(slots=True)
@@ -99,6 +127,28 @@ class Book:
     fills: int = 0
     """Written in the present call, as is ``trades``."""
     trades: int = 0
+    # What only the general gear moves.
+    other_value: float = 0.0
+    """Of the account's other holdings at their marks, as is ``other_exposure``, their sum without signs."""
+    other_exposure: float = 0.0
+    sequence: int = 0
+    """Events taken."""
+    last_time: int = 0
+    volume: float = 0.0
+    """Of the present event; ``room`` is what of it may still be filled."""
+    room: float = 0.0
+    asked: int = 0
+    """Requests made, and how many of them the venue has ``heard``."""
+    heard: int = 0
+    funded: int = 0
+    """Funding rates passed."""
+    funding: float = 0.0
+    """Paid, in quote, as is ``borrowing``."""
+    borrowing: float = 0.0
+    refused: int = 0
+    """Orders that ended because there was nothing to sell."""
+    liquidations: int = 0
+    tiers: Tiers = field(default_factory=Tiers)
 
 
 def execute(
@@ -154,26 +204,36 @@ def fill_pending(book: Any, rules: Rules, bar: int, time: int, open_: float, fil
     """Fill the waiting order at this bar's open, if the cash pays for it."""
     change = book.pending
     book.pending = 0.0
+    price = slipped(open_, 1 if change > 0.0 else -1, rules, 0.0)
+    if settle(
+        book, rules, bar, time, change, price, rules.fee_ratio, TARGET_ORDER, 0, book.pending_target,
+        book.pending_reason, fills, trades,
+    ) and not book.pending_clipped:  # fmt: skip
+        book.held_target = book.pending_target
+
+
+def settle(
+    book: Any, rules: Rules, bar: int, time: int, change: float, price: float, fee_ratio: float, order: int,
+    maker: int, target: float, reason: int, fills: Any, trades: Any,
+) -> bool:  # fmt: skip
+    """Book a fill of ``change`` (signed, base) at ``price``; false, with nothing changed, where the account cannot."""
     side = 1 if change > 0.0 else -1
-    price = slipped(open_, side, rules)
     quantity = abs(change)
     value = quantity * price
     fee_base = 0.0
     fee = 0.0
     if rules.fee_in_base and side == 1:
-        fee_base = to_fee_unit(quantity * rules.fee_ratio)
+        fee_base = to_fee_unit(quantity * fee_ratio)
         fee = fee_base * price
     else:
-        fee = to_fee_unit(value * rules.fee_ratio)
+        fee = to_fee_unit(value * fee_ratio)
     paid = value * side + (0.0 if fee_base > 0.0 else fee)
-    if paid > book.cash and side == 1 and not rules.allow_short:
+    if order != LIQUIDATION and not affordable(book, rules, side, change - fee_base, price, paid):
         book.short_of_cash += 1
-        return
+        return False
     book.cash -= paid
     book.fees += fee
     book.traded_value += value
-    if not book.pending_clipped:
-        book.held_target = book.pending_target
     moved = change - fee_base
     realised = 0.0
     before = book.position
@@ -194,9 +254,25 @@ def fill_pending(book: Any, rules: Rules, bar: int, time: int, open_: float, fil
     row["fee"] = fee
     row["realised"] = realised
     row["position"] = book.position
-    row["target"] = book.pending_target
-    row["reason"] = book.pending_reason
+    row["target"] = target
+    row["reason"] = reason
+    row["order"] = order
+    row["maker"] = maker
     book.fills += 1
+    return True
+
+
+def affordable(book: Any, rules: Rules, side: int, moved: float, price: float, paid: float) -> bool:
+    """Without margin cash pays for what is bought; with it, equity times leverage bounds what an order adds to."""
+    if rules.leverage > 0.0:
+        after = book.position + moved
+        if abs(after) <= abs(book.position):
+            return True
+        worth = book.cash - paid + after * price + book.other_value
+        within: bool = abs(after) * price + book.other_exposure <= worth * rules.leverage
+        return within
+    paid_for: bool = paid <= book.cash
+    return paid_for or side == -1 or rules.allow_short
 
 
 def book_part(
@@ -204,7 +280,8 @@ def book_part(
 ) -> float:
     """Book a change of position that does not cross zero; opens and closes trades; the realised P&L before fees."""
     realised = 0.0
-    if book.entry_bar < 0:
+    of_no_trade = book.entry_bar < 0 and book.position * moved < 0.0  # dust that an earlier trade left is cleared
+    if book.entry_bar < 0 and not of_no_trade:
         book.entry_bar = bar
         book.entry_time = time
         book.entry_quantity = 0.0
@@ -223,11 +300,13 @@ def book_part(
         realised = -moved * price - released
         book.position += moved
         book.cost -= released
-        book.exit_quantity += abs(moved)
-        book.exit_value += abs(moved) * price
         if is_nothing(book.position, moved):
             book.position = 0.0
             book.cost = 0.0
+        if of_no_trade:
+            return realised
+        book.exit_quantity += abs(moved)
+        book.exit_value += abs(moved) * price
     book.trade_fees += fee
     book.trade_realised += realised
     if abs(book.position) < rules.quantity_step and book.exit_quantity > 0.0:
@@ -247,9 +326,9 @@ def book_part(
     return realised
 
 
-def slipped(price: float, side: int, rules: Rules) -> float:
-    """The price made worse by the slippage, on the grid, rounded to the worse side."""
-    steps = price * (1.0 + side * rules.slippage) / rules.price_step
+def slipped(price: float, side: int, rules: Rules, more: float) -> float:
+    """The price made worse by the slippage and ``more`` of it, on the grid, rounded to the worse side."""
+    steps = price * (1.0 + side * (rules.slippage + more)) / rules.price_step
     near = 1e-9 + steps * 1e-14
     count = float(ceil(steps - near)) if side == 1 else max(float(floor(steps + near)), 1.0)
     return on_grid(count, rules.price_step, rules.prices_per_unit)
