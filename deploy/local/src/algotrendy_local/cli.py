@@ -301,6 +301,19 @@ def drill(
     raise typer.Exit(0 if passed else 1)
 
 
+@app.command(
+    name="backtest",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def backtest(context: typer.Context) -> None:
+    """Run strategies over recorded candles, search for parameters, and try to prove the result wrong."""
+    with _one_line_errors():
+        from algotrendy_local.operations.research import backtest
+
+        backtest(context.args, _settings(None))
+
+
 def _print_changes(changed: dict[str, list[str]]) -> None:
     for name, changes in changed.items():
         output.print(f"{name:<15} {', '.join(changes) or 'nothing to do'}", soft_wrap=True)

@@ -10,7 +10,7 @@ from algotrendy_common.clock import Instant
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.event import Event, Record
 from algotrendy_common.ids import RunId, Symbol, Venue
-from algotrendy_common.money import Amount, Ratio
+from algotrendy_common.money import ZERO, Amount, Leverage, Ratio
 
 
 class BacktestKind(StrEnum):
@@ -75,6 +75,14 @@ class BacktestSpec(Record):
     latency_ms: Annotated[int, Field(ge=0)] = 0
     """From a bar's close to the venue; a fill waits for the first price after it."""
     allow_short: bool = False
+    leverage: Leverage | None = None
+    """None: an account without margin."""
+    borrow_rate: Annotated[Amount, Field(ge=0)] = ZERO
+    """A year, of a short position's value, as a fraction."""
+    volume_share: Ratio | None = None
+    """Of a bar's volume that may be filled; the rest waits for the next. None: no limit."""
+    impact: Annotated[Amount, Field(ge=0)] = ZERO
+    """Slippage, as a fraction of the price, of trading a whole bar's volume; grows with the square of the share."""
     search: SearchSettings | None = None
     """Of a sweep, a walk-forward and a robustness check; their defaults where it is None."""
     walk_forward: WalkForwardSettings | None = None

@@ -1,11 +1,12 @@
 """Candles and instruments as ingest gives them, page by page over the bus."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from algotrendy_common.bus import Bus
 from algotrendy_common.clock import to_ms
-from algotrendy_common.events.backtest import BacktestSpec
-from algotrendy_common.rpc.call import Nothing
+from algotrendy_common.enums import Timeframe
+from algotrendy_common.events.event import Record
+from algotrendy_common.rpc.call import Call, Nothing
 from algotrendy_common.rpc.ingest import CANDLES, INSTRUMENTS, Candles, CandlesAsked
 from algotrendy_core.backtest.series import BarSeries, series_of
 from algotrendy_core.bars import Candle
@@ -18,18 +19,37 @@ _PAGE = 1000
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Asking(Protocol):
+    async def ask[Req: Record, Res: Record](self, call: Call[Req, Res], request: Req) -> Res: ...
+
+
+class Range(Protocol):
+    """What of a spec names candles."""
+
+    @property
+    def venue(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def timeframe(self) -> Timeframe: ...
+    @property
+    def start(self) -> datetime | None: ...
+    @property
+    def end(self) -> datetime | None: ...
+
+
 class IngestHistory:
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Asking) -> None:
         self._bus = bus
 
-    async def instrument(self, spec: BacktestSpec) -> Instrument:
+    async def instrument(self, spec: Range) -> Instrument:
         known = await self._bus.ask(INSTRUMENTS, Nothing())
         for info in known.instruments:
             if (info.venue, info.symbol) == (spec.venue, spec.symbol):
                 return Instrument(**info.model_dump())
         raise NothingToRunOn(f"{spec.symbol} is not traded on {spec.venue}", venue=spec.venue, symbol=spec.symbol)
 
-    async def bars(self, spec: BacktestSpec, limit: int, progress: Progress) -> BarSeries:
+    async def bars(self, spec: Range, limit: int, progress: Progress) -> BarSeries:
         found: list[Candle] = []
         step = timedelta(seconds=spec.timeframe.seconds)
         # Without a start the call would give the newest page, so the beginning of time is named.

@@ -58,7 +58,7 @@ class Bench:
         self._spec = ground.spec
         self._config = config_of(ground.spec)
         self._instrument = at_the_fees_of(ground.spec, ground.instrument)
-        self._bars, self._repaired = _bars(ground)
+        self._bars, self._repaired = bars_of(ground)
         self._strategy = _strategy(ground)
 
     def answer(self, task: Task, progress: Progress) -> Answer:
@@ -167,7 +167,7 @@ def objective_of(statistics: dict[str, Any], name: str, minimum_trades: int) -> 
     return -float(value) if name.startswith("-") else float(value)
 
 
-def _bars(ground: Ground) -> tuple[BarSeries, tuple[str, ...]]:
+def bars_of(ground: Ground) -> tuple[BarSeries, tuple[str, ...]]:
     if isinstance(ground.data, BarSeries):
         return ground.data, ()
     file = ground.data
