@@ -12,7 +12,7 @@ from algotrendy_common.errors import Refused
 
 from algotrendy_core import kernels
 from algotrendy_core.bars import Bar, Candle, as_floats
-from algotrendy_core.strategies.interface import AnyStrategy, Decision, Holding, Parameters, Rung
+from algotrendy_core.strategies.interface import UNDECIDED, AnyStrategy, Decision, Holding, Parameters, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,18 @@ class StrategyRun:
         self._bars = 0
         self.holding = NOTHING_HELD
         self.ladder = [Rung() for _ in range(strategy.rungs(parameters))] if strategy.rungs is not None else []
-        self.reason = strategy.reasons[0]
-        """Of the newest decision, also where it had no opinion on a target."""
+        self.decision: Decision = UNDECIDED
+        """The newest, also where it had no opinion on a target."""
 
     @property
     def warm_up_left(self) -> int:
         """Closed bars still needed before it can decide."""
         return max(self.strategy.warm_up(self.parameters) - self._bars, 0)
+
+    @property
+    def reason(self) -> str:
+        """Of the newest decision."""
+        return self.strategy.reasons[self.decision.reason]
 
     @property
     def last_time(self) -> int | None:
@@ -64,8 +69,7 @@ class StrategyRun:
             return None
         self._last_time = candle.time
         self._bars += 1
-        decision = self._decide(candle)
-        self.reason = self.strategy.reasons[decision.reason]
+        decision = self.decision = self._decide(candle)
         if isnan(decision.target):
             return None
         return Signal(candle.time, decision.target, self.reason)
