@@ -6,7 +6,7 @@ functions that the step names are compiled with it. Invariant: only numba's plai
 parallel), so the compiled arithmetic is Python's; numba is imported only when something is compiled.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import FunctionType
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Column = NDArray[Any]
 Step = Callable[..., Any]
 
 _SMALLEST_RING = 64
@@ -162,59 +163,35 @@ def named_functions(function: Any, known: set[Any] | None = None) -> set[Any]:
 # ── steps over arrays ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def apply_to_array(step: Step, state: Any, values: Floats) -> Floats:
-    """``step(state, value) -> float`` over an array."""
-    out = np.empty(len(values))
-    _scalar_loop(step)(to_record(state), values, out)
-    return out
+def over_arrays(step: Step, state: Any, columns: Sequence[Column], width: int = 1, *, compiled: bool = True) -> Floats:
+    """``step(state, *values)`` over columns of shape (n,); shape (``width``, n), a row for each result of the step.
 
-
-def apply_to_columns(step: Step, state: Any, values: Floats, width: int) -> list[Floats]:
-    """``step(state, value) -> (float, …)`` over an array; one array for each of the ``width`` results."""
-    out = np.empty((width, len(values)))
-    _tuple_loop(step)(to_record(state), values, out)
-    return list(out)
-
-
-def apply_to_bars(step: Step, state: Any, high: Floats, low: Floats, close: Floats) -> Floats:
-    """``step(state, high, low, close) -> float`` over three arrays."""
-    if not len(high) == len(low) == len(close):
-        raise ValueError("high, low and close differ in length")
-    out = np.empty(len(close))
-    _bar_loop(step)(to_record(state), high, low, close, out)
+    Uncompiled, ``state`` goes on from where it is and keeps what it came to; compiled, it is left as it was.
+    """
+    lengths = {len(column) for column in columns}
+    if len(lengths) != 1:
+        raise ValueError("the columns differ in length")
+    out = np.empty((width, lengths.pop()))
+    if compiled:
+        _loop(step, len(columns), width)(to_record(state), *columns, out)
+    else:
+        for i, values in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            out[:, i] = step(state, *values)
     return out
 
 
 @cache
-def _scalar_loop(step: Step) -> Step:
-    kernel = compiled(step)
-
-    def loop(state: Any, values: Floats, out: Floats) -> None:
-        for i in range(len(values)):
-            out[i] = kernel(state, values[i])
-
-    return compiled(loop)
-
-
-@cache
-def _tuple_loop(step: Step) -> Step:
-    kernel = compiled(step)
-
-    def loop(state: Any, values: Floats, out: Floats) -> None:
-        for i in range(len(values)):
-            results = kernel(state, values[i])
-            for k in range(len(results)):
-                out[k, i] = results[k]
-
-    return compiled(loop)
-
-
-@cache
-def _bar_loop(step: Step) -> Step:
-    kernel = compiled(step)
-
-    def loop(state: Any, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
-        for i in range(len(close)):
-            out[i] = kernel(state, high[i], low[i], close[i])
-
-    return compiled(loop)
+def _loop(step: Step, inputs: int, width: int) -> Step:
+    """The loop over ``inputs`` columns, compiled. Written out as text: numba wants every argument spelled."""
+    names = [f"column_{k}" for k in range(inputs)]
+    values = ", ".join(f"{name}[i]" for name in names)
+    store = ["out[0, i] = result"] if width == 1 else [f"out[{k}, i] = result[{k}]" for k in range(width)]
+    lines = [
+        f"def loop(state, {', '.join(names)}, out):",
+        f"    for i in range(len({names[0]})):",
+        f"        result = step(state, {values})",
+        *(f"        {line}" for line in store),
+    ]
+    scope: dict[str, Any] = {"step": compiled(step)}
+    exec("\n".join(lines), scope)  # noqa: S102 - of nothing but the numbers above
+    return compiled(scope["loop"])

@@ -7,9 +7,7 @@ Invariant: the true range needs the close before it, so the first bar has none; 
 from dataclasses import dataclass
 from math import nan
 
-import numpy as np
-
-from algotrendy_core.kernels import Floats, apply_to_bars
+from algotrendy_core.indicators.prices import true_range
 
 
 @dataclass(slots=True)
@@ -34,18 +32,12 @@ def atr(state: AtrState, high: float, low: float, close: float) -> float:
     state.count += 1
     if state.count == 1:
         return nan
-    true_range = max(high - low, abs(high - before), abs(low - before))
+    moved = true_range(before, high, low)
     if state.count <= state.period + 1:
-        state.value += true_range
+        state.value += moved
         if state.count <= state.period:
             return nan
         state.value /= state.period
     else:
-        state.value = (state.value * (state.period - 1) + true_range) / state.period
+        state.value = (state.value * (state.period - 1) + moved) / state.period
     return state.value
-
-
-def atr_array(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
-    """Three arrays of shape (n,) in, one out."""
-    bars = [np.asarray(column, dtype=np.float64) for column in (high, low, close)]
-    return apply_to_bars(atr, atr_state(period), bars[0], bars[1], bars[2])

@@ -8,21 +8,13 @@ from dataclasses import dataclass, field
 from math import nan, sqrt
 from typing import NamedTuple
 
-import numpy as np
-
-from algotrendy_core.kernels import Floats, apply_to_columns, ring
+from algotrendy_core.kernels import ring
 
 
 class Bands(NamedTuple):
     upper: float
     middle: float
     lower: float
-
-
-class BandArrays(NamedTuple):
-    upper: Floats
-    middle: Floats
-    lower: Floats
 
 
 @dataclass(slots=True)
@@ -57,9 +49,3 @@ def bollinger(state: BollingerState, value: float) -> Bands:
     deviation = sqrt(squares / state.period)
     state.total -= state.window[state.index]
     return Bands(middle + state.width * deviation, middle, middle - state.width * deviation)
-
-
-def bollinger_array(values: Floats, period: int, width: float = 2.0) -> BandArrays:
-    """Three arrays of shape (n,): upper, middle, lower."""
-    columns = apply_to_columns(bollinger, bollinger_state(period, width), np.asarray(values, dtype=np.float64), 3)
-    return BandArrays(*columns)

@@ -6,10 +6,6 @@ Invariant: TA-Lib's convention (its default, not Metastock's): the first result 
 from dataclasses import dataclass
 from math import nan
 
-import numpy as np
-
-from algotrendy_core.kernels import Floats, apply_to_array
-
 
 @dataclass(slots=True)
 class EmaState:
@@ -35,8 +31,3 @@ def ema(state: EmaState, value: float) -> float:
         return state.value
     state.value = (value - state.value) * (2.0 / (state.period + 1)) + state.value
     return state.value
-
-
-def ema_array(values: Floats, period: int) -> Floats:
-    """Shape (n,) in and out."""
-    return apply_to_array(ema, ema_state(period), np.asarray(values, dtype=np.float64))

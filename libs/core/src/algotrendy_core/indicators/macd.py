@@ -8,22 +8,13 @@ from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
 
-import numpy as np
-
 from algotrendy_core.indicators.ema import EmaState, ema, ema_state
-from algotrendy_core.kernels import Floats, apply_to_columns
 
 
 class Macd(NamedTuple):
     macd: float
     signal: float
     histogram: float
-
-
-class MacdArrays(NamedTuple):
-    macd: Floats
-    signal: Floats
-    histogram: Floats
 
 
 @dataclass(slots=True)
@@ -57,9 +48,3 @@ def macd(state: MacdState, value: float) -> Macd:
     if signal != signal:
         return Macd(nan, nan, nan)
     return Macd(line, signal, line - signal)
-
-
-def macd_array(values: Floats, fast: int, slow: int, signal: int) -> MacdArrays:
-    """Three arrays of shape (n,): macd, signal, histogram."""
-    columns = apply_to_columns(macd, macd_state(fast, slow, signal), np.asarray(values, dtype=np.float64), 3)
-    return MacdArrays(*columns)

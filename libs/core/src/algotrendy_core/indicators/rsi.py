@@ -6,10 +6,6 @@ Invariant: the first averages are plain means of ``period`` changes, as in TA-Li
 from dataclasses import dataclass
 from math import nan
 
-import numpy as np
-
-from algotrendy_core.kernels import Floats, apply_to_array
-
 
 @dataclass(slots=True)
 class RsiState:
@@ -53,8 +49,3 @@ def rsi(state: RsiState, value: float) -> float:
     if moved == 0.0:
         return 0.0
     return 100.0 * (state.gain / moved)
-
-
-def rsi_array(values: Floats, period: int) -> Floats:
-    """Shape (n,) in and out."""
-    return apply_to_array(rsi, rsi_state(period), np.asarray(values, dtype=np.float64))

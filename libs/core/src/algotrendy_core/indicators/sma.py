@@ -6,9 +6,7 @@ Invariant: the sum holds exactly the values in the window; the oldest leaves it 
 from dataclasses import dataclass, field
 from math import nan
 
-import numpy as np
-
-from algotrendy_core.kernels import Floats, apply_to_array, ring
+from algotrendy_core.kernels import ring
 
 
 @dataclass(slots=True)
@@ -38,8 +36,3 @@ def sma(state: SmaState, value: float) -> float:
     mean = state.total / state.period
     state.total -= state.window[state.index]
     return mean
-
-
-def sma_array(values: Floats, period: int) -> Floats:
-    """Shape (n,) in and out."""
-    return apply_to_array(sma, sma_state(period), np.asarray(values, dtype=np.float64))
