@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from algotrendy_common.enums import Side, Timeframe
 from algotrendy_ingest.adapters import binance_wire as wire
-from algotrendy_ingest.adapters.binance import repointed
+from algotrendy_ingest.adapters.ccxt_feed import repointed
 from algotrendy_ingest.domain.ticks import Stamp
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -1,13 +1,34 @@
-"""What ingest is told: which instruments of which venue, where history is kept, and how long silence may last."""
+"""What ingest is told: which instruments of which venues, where history is kept, and how long silence may last."""
 
 from datetime import timedelta
+from typing import Literal, Self
 
 from algotrendy_common.ids import Symbol
-from algotrendy_common.settings import ServiceSettings
-from pydantic import Field, SecretStr
+from algotrendy_common.settings import Section, ServiceSettings
+from pydantic import Field, SecretStr, model_validator
+
+from algotrendy_ingest.adapters.registry import ADDRESSES
+
+
+class FeedSettings(Section):
+    """One venue's feed."""
+
+    venue: Literal["binance", "okx"]
+    symbols: tuple[Symbol, ...] = Field(min_length=1)
+    """``BTC-USDT`` is spot, ``BTC-USDT-PERP`` a perpetual."""
+    http_url: str | None = Field(None, pattern="^https?://")
+    """None: the venue's own."""
+    ws_url: str | None = Field(None, pattern="^wss?://")
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        http, ws = ADDRESSES[self.venue]
+        return self.http_url or http, self.ws_url or ws
 
 
 class IngestSettings(ServiceSettings):
+    feeds: tuple[FeedSettings, ...] = ()
+    """Every venue that is followed, as JSON. The three fields that come next are the short form of one, Binance."""
     symbols: tuple[Symbol, ...] = Field(("BTC-USDT", "LTC-USDT"), min_length=1)
     binance_http_url: str = Field("https://api.binance.com", pattern="^https?://")
     binance_ws_url: str = Field("wss://stream.binance.com:9443", pattern="^wss?://")
@@ -33,3 +54,18 @@ class IngestSettings(ServiceSettings):
     book_interval: timedelta = timedelta(milliseconds=500)
     growth_interval: timedelta = timedelta(milliseconds=200)
     """How often a growing candle is published at most."""
+
+    @property
+    def every_feed(self) -> tuple[FeedSettings, ...]:
+        """Those given in ``feeds``, or the one of the short form."""
+        short = FeedSettings(
+            venue="binance", symbols=self.symbols, http_url=self.binance_http_url, ws_url=self.binance_ws_url
+        )
+        return self.feeds or (short,)
+
+    @model_validator(mode="after")
+    def _venues_come_once(self) -> Self:
+        venues = [feed.venue for feed in self.feeds]
+        if len(set(venues)) != len(venues):
+            raise ValueError("a venue is followed twice: name all its symbols in one feed")
+        return self

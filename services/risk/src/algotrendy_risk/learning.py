@@ -73,7 +73,9 @@ class Learning:
                 self._missing.pop(f"books of {account}", None)
 
     async def _market_data(self) -> None:
-        if self._market.instruments and self._clock.now() - self._instruments_at < _INSTRUMENTS_EVERY:
+        fresh = self._clock.now() - self._instruments_at < _INSTRUMENTS_EVERY
+        # Ingest answers for the venues it has reached: the one of an account may come later than the others.
+        if fresh and self._market.instruments and self._venues() <= {venue for venue, _ in self._market.instruments}:
             return
         try:
             for info in await self._platform.instruments():
@@ -88,6 +90,9 @@ class Learning:
             return
         self._missing.pop("instruments", None)
         self._instruments_at = self._clock.now()
+
+    def _venues(self) -> set[str]:
+        return {book.venue for name in self._books.accounts if (book := self._books.last_known(name)) is not None}
 
     def _miss(self, what: str, why: str) -> None:
         """Say it when it begins and when its cause changes, not in every round."""

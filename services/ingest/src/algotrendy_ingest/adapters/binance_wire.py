@@ -5,7 +5,7 @@ guessed and nothing passes through a float.
 """
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from algotrendy_common.clock import from_ms
@@ -13,6 +13,7 @@ from algotrendy_common.enums import Side, Timeframe
 from algotrendy_common.rpc.ingest import InstrumentInfo
 from algotrendy_core.bars import Bar
 
+from algotrendy_ingest.adapters.numbers import number, positive
 from algotrendy_ingest.domain.ticks import QuoteTick, Stamp, TradeTick
 
 VENUE = "binance"
@@ -90,23 +91,3 @@ def instrument_of(symbol: str, market: dict[str, Any]) -> InstrumentInfo:
         maker_fee=Decimal(str(market["maker"])),
         taker_fee=Decimal(str(market["taker"])),
     )
-
-
-def number(text: Any) -> Decimal:
-    """Exact; raises ValueError on what is no number, and on a JSON float, whose digits are no longer the venue's."""
-    if not isinstance(text, str):
-        raise ValueError(f"{text!r} is not a number as text")
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is not a number") from error
-    if not value.is_finite() or value < 0:
-        raise ValueError(f"{text!r} is not an amount")
-    return value
-
-
-def positive(text: Any) -> Decimal:
-    value = number(text)
-    if not value:
-        raise ValueError(f"{text!r} is not positive")
-    return value

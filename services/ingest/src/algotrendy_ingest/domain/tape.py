@@ -32,8 +32,11 @@ class Tape:
         self.last = last
         self.repeated = 0
 
-    def place(self, sequence: int | None) -> Place | Gap:
-        """Judge a trade, and take its number as the newest where it is new. Unnumbered trades always follow."""
+    def place(self, sequence: int | None, count: int = 1) -> Place | Gap:
+        """Judge a trade, and take its number as the newest where it is new. Unnumbered trades always follow.
+
+        ``count`` is how many of the venue's trades it puts together; ``sequence`` numbers the last of them.
+        """
         if sequence is None:
             return Place.NEXT
         previous = self.last
@@ -41,6 +44,6 @@ class Tape:
             self.repeated += 1
             return Place.REPEATED
         self.last = sequence
-        if previous is not None and sequence > previous + 1:
-            return Gap(previous + 1, sequence - 1)
+        if previous is not None and sequence - count > previous:
+            return Gap(previous + 1, sequence - count)
         return Place.NEXT

@@ -40,6 +40,8 @@ class TradeTick:
     """Of the taker."""
     event_time: datetime
     received: Stamp
+    count: int = 1
+    """Trades of one taker at one price that the venue tells as one; ``sequence`` is the last one's."""
 
 
 @dataclass(frozen=True, slots=True)

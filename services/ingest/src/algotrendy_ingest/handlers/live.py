@@ -121,7 +121,7 @@ class LiveHandlers:
 
     async def on_trade(self, tick: TradeTick) -> None:
         market = self._markets[tick.symbol]
-        place = market.tape.place(tick.sequence)
+        place = market.tape.place(tick.sequence, tick.count)
         self._health.heard(Stream.TRADES, tick.symbol, tick.received.time)
         if place is Place.REPEATED:
             REPEATED.labels(self._venue).inc()

@@ -4,6 +4,8 @@ Invariant: the newest candle is always there. QuestDB shows a row a moment after
 laid over what the store has; the store is asked only for what memory no longer holds.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from algotrendy_common.enums import Timeframe
@@ -30,24 +32,24 @@ from algotrendy_ingest.ports import History
 _MOST = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of one venue."""
+
+    markets: Mapping[str, Market]
+    past: Past
+    announcer: Announcer
+
+
 class Questions:
-    def __init__(
-        self,
-        venue: str,
-        markets: dict[str, Market],
-        store: History,
-        past: Past,
-        announcer: Announcer,
-    ) -> None:
-        self._venue = venue
-        self._markets = markets
+    def __init__(self, venues: Mapping[str, Asked], store: History) -> None:
+        self._venues = venues
         self._store = store
-        self._past = past
-        self._announcer = announcer
 
     async def candles(self, asked: CandlesAsked) -> Candles:
-        market = self._markets.get(asked.symbol)
-        if asked.venue != self._venue or market is None:
+        venue = self._venues.get(asked.venue)
+        market = venue.markets.get(asked.symbol) if venue is not None else None
+        if market is None:
             raise Refused("unknown_instrument", f"{asked.symbol} at {asked.venue} is not followed")
         if not 1 <= asked.limit <= _MOST:
             raise Refused("bad_limit", f"between 1 and {_MOST} candles can be asked for, not {asked.limit}")
@@ -62,21 +64,24 @@ class Questions:
         return Candles(candles=tuple(found[: asked.limit]), more=len(found) > asked.limit)
 
     async def instruments(self, asked: Nothing) -> Instruments:
-        if self._past.instruments is None:
-            raise Retryable(f"{self._venue} has not told its instruments yet")
-        return Instruments(instruments=self._past.instruments)
+        """Of the venues that have told theirs; one that is away keeps nobody from trading on another."""
+        told = [venue.past.instruments for venue in self._venues.values() if venue.past.instruments is not None]
+        if not told:
+            raise Retryable(f"no instruments yet of {', '.join(self._venues)}")
+        return Instruments(instruments=tuple(row for rows in told for row in rows))
 
     async def quotes(self, asked: Nothing) -> Quotes:
         return Quotes(
             quotes=tuple(
                 QuoteRow(quote=market.quote, last=market.last)
-                for market in self._markets.values()
+                for venue in self._venues.values()
+                for market in venue.markets.values()
                 if market.quote is not None
             )
         )
 
     async def feeds(self, asked: Nothing) -> Feeds:
-        return Feeds(feeds=(self._announcer.health_event(),))
+        return Feeds(feeds=tuple(venue.announcer.health_event() for venue in self._venues.values()))
 
     async def _kept(self, market: Market, asked: CandlesAsked, limit: int) -> list[Candle]:
         """At least ``limit`` candles of a timeframe that is kept, where there are so many."""
@@ -90,7 +95,7 @@ class Questions:
         stored: list[Candle] = []
         if not covered:
             end = min((time for time in (asked.end, begins) if time is not None), default=None)
-            stored = await self._store.candles(self._venue, asked.symbol, asked.timeframe, asked.start, end, limit)
+            stored = await self._store.candles(asked.venue, asked.symbol, asked.timeframe, asked.start, end, limit)
         return [
             candle
             for candle in joined(stored, tail, growing)
