@@ -7,7 +7,13 @@ from decimal import Decimal
 import pytest
 from algotrendy_common.enums import FeedState, HaltLevel, OrderSource, OrderStatus
 from algotrendy_common.errors import Refused
-from algotrendy_common.events.account import AccountReconciled, AssetBalance, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import (
+    AccountReconciled,
+    AssetBalance,
+    BalanceChanged,
+    PositionChanged,
+    ReconciliationDifference,
+)
 from algotrendy_common.events.order import OrderFilled, OrderOrigin, OrderTerms, OrderUpdated
 from algotrendy_common.events.risk import TradingState
 from algotrendy_common.ids import client_order_id, new_id
@@ -188,10 +194,10 @@ def test_older_news_of_the_account_changes_nothing(book, events, clock, making):
     assert known.with_position(position(events, "9", revision=4), making.NOW) is known
     assert book.with_balance(balance(events, "5"), making.NOW) is book
     failed = events.make(AccountReconciled, **(RECONCILED | {"ok": False}))
-    assert book.with_reconciliation(failed) is book
+    assert book.with_reconciliation(failed, making.NOW) is book
     clock.advance(timedelta(seconds=1))
     later = events.make(AccountReconciled, **(RECONCILED | {"ok": False}))
-    assert not book.with_reconciliation(later).reconciled
+    assert not book.with_reconciliation(later, making.NOW).reconciled
 
 
 # ── days and alarms ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,3 +468,58 @@ def test_a_perpetual_takes_margin_moves_cash_by_what_is_realised_and_may_be_shor
 def test_more_leverage_than_allowed_is_refused(margin_book, market, making):
     order = terms(symbol=PERP, leverage=Decimal(6))
     assert code(judged(order, margin_book, market, making.NOW)) == "max_leverage"
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits", "expected"),
+    [
+        (
+            {"leverage": Decimal(5), "quantity": Decimal(6)},
+            {"max_gross_exposure": Decimal(100_000)},
+            "max_gross_exposure",
+        ),
+        ({"side": "sell", "quantity": Decimal(6)}, {"max_net_exposure": Decimal(10**5)}, "max_net_exposure"),
+        ({"leverage": Decimal(1), "quantity": Decimal(6)}, {"max_leverage": Decimal(1)}, "max_account_leverage"),
+        ({"leverage": Decimal(1), "quantity": Decimal("5.2")}, {"max_leverage": Decimal(2)}, "buying_power"),
+        ({"side": "sell", "leverage": Decimal(2)}, {"allow_short": False}, "short_not_allowed"),
+        ({"side": "sell", "reduce_only": True}, {}, "not_a_reduction"),
+        ({"symbol": "BTC-USDT", "margin_mode": "cross", "leverage": Decimal(2)}, {}, "margin_not_offered"),
+        ({"symbol": "BTC-USDT", "leverage": Decimal(2)}, {}, "leverage_unexpected"),
+    ],
+)
+def test_what_is_borrowed_counts_in_full_and_is_paid_in_part(margin_book, market, making, changes, limits, expected):
+    """At 20,000 a piece; the account has 100,000."""
+    ample = {name: Decimal(1_000_000) for name in (
+        "max_order_notional", "max_position_notional", "max_gross_exposure", "max_net_exposure", "max_concentration",
+    )}  # fmt: skip
+    listed = margin_book.limits.model_dump()["instruments"]
+    short = {"instruments": listed, "allow_short": True, "max_leverage": Decimal(5)}
+    order = terms(**({"symbol": PERP} | changes))
+    assert code(judged(order, limited(margin_book, **(short | ample | limits)), market, making.NOW)) == expected
+
+
+def test_the_margin_of_what_is_held_is_no_buying_power(margin_book, market, events, making):
+    bought = terms(symbol=PERP, quantity=Decimal(2), leverage=Decimal(4))
+    held, _ = margin_book.with_fill(fill(events, bought, "2"), None, making.NOW)
+    told = events.make(
+        PositionChanged, account="paper-1", venue="binance", symbol=PERP, revision=1, quantity=Decimal(2),
+        average_price=Decimal(20_000), realised_pnl=ZERO, fees=ZERO, strategies=(), margin_mode="cross",
+        leverage=Decimal(4), liquidation_price=None,
+    )  # fmt: skip
+    held = held.with_position(told, making.NOW)
+    assert value(held, market).available_cash == Decimal(100_000) - 10_000
+    assert value(held, market).gross == Decimal(40_000)
+    closing = terms(symbol=PERP, side="sell", quantity=Decimal(2), reduce_only=True)
+    decision = judged(closing, held, market, making.NOW)
+    assert isinstance(decision, Approval)
+    assert decision.reservation.cash == ZERO
+
+
+def test_funding_is_a_loss_and_no_money_that_left(margin_book, market, events, making):
+    row = ReconciliationDifference(what="funding", key="USDT", ours="100000", venues="99960", adopted=True)
+    told = events.make(AccountReconciled, **(RECONCILED | {"differences": (row,)}))
+    later = told.model_copy(update={"received_time": told.received_time + timedelta(seconds=1)})
+    after = margin_book.with_reconciliation(later, making.NOW)
+    worth = value(after, market)
+    assert (worth.equity, worth.day_pnl, after.flows) == (Decimal(99_960), Decimal(-40), ZERO)
+    assert after.with_reconciliation(later, making.NOW) is after

@@ -113,7 +113,7 @@ class Handlers:
         await self._keep(event, lambda book: book.with_balance(event, self._clock.now()))
 
     async def on_reconciled(self, event: AccountReconciled) -> None:
-        await self._keep(event, lambda book: book.with_reconciliation(event))
+        await self._keep(event, lambda book: book.with_reconciliation(event, self._clock.now()))
         if event.ok:
             self._market.take_confirmation(event.account, event.received_time)
 
@@ -131,7 +131,7 @@ class Handlers:
                     case BalanceChanged():
                         after = after.with_balance(event, self._clock.now())
                     case AccountReconciled():
-                        after = after.with_reconciliation(event)
+                        after = after.with_reconciliation(event, self._clock.now())
             return await self._save(tx, book, after)
 
         await self._change(account, take)

@@ -61,7 +61,7 @@ class BalanceChanged(Event):
 
 class ReconciliationDifference(Record):
     what: str
-    """``order``, ``fill``, ``position`` or ``balance``."""
+    """``order``, ``fill``, ``position``, ``balance``, or ``funding``: what holding a derivative or a loan has cost."""
     key: str
     ours: str
     venues: str

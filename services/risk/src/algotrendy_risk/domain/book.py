@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
+from algotrendy_common.events.account import (
+    AccountReconciled,
+    BalanceChanged,
+    PositionChanged,
+    ReconciliationDifference,
+)
 from algotrendy_common.events.order import OrderFilled, OrderUpdated
 from algotrendy_common.events.risk import TradingState
 from algotrendy_common.money import ZERO
@@ -175,8 +180,19 @@ class AccountBook:
             moved_at=now if moved else self.moved_at,
         )
 
-    def with_reconciliation(self, event: AccountReconciled) -> "AccountBook":
-        """``received_time`` is used, not the venue's: it is compared with our clock."""
+    def with_reconciliation(self, event: AccountReconciled, now: datetime) -> "AccountBook":
+        """``received_time`` is used, not the venue's: it is compared with our clock.
+
+        Funding moves the cash as a fee does: it is profit or loss, and no money from outside.
+        """
         if self.reconciled_at is not None and event.received_time <= self.reconciled_at:
             return self
-        return replace(self, reconciled=event.ok, reconciled_at=event.received_time)
+        after = replace(self, reconciled=event.ok, reconciled_at=event.received_time)
+        paid = sum((_amount(row) for row in event.differences if row.what == "funding" and row.key == self.quote), ZERO)
+        if self.cash is None or not paid:
+            return after
+        return replace(after, cash=self.cash + paid, moved_at=now)
+
+
+def _amount(row: ReconciliationDifference) -> Decimal:
+    return Decimal(row.venues) - Decimal(row.ours)
