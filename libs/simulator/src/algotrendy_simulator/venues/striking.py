@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from algotrendy_simulator.faults import Fault, FaultKind
+from algotrendy_simulator.timings import Stamp
 from algotrendy_simulator.venues.dialect import Answers
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+ARRIVED = web.RequestKey("arrived", Stamp)
+"""When a request that waits came in."""
 _log = logging.getLogger(__name__)
 
 
@@ -24,6 +27,7 @@ async def strike(fault: Fault, run: Handler, request: web.Request, answers: Answ
         case FaultKind.DELAY:
             # What has arrived is processed even where the caller has gone meanwhile.
             await request.read()
+            request[ARRIVED] = Stamp.now()
             await asyncio.sleep(fault.delay_ms / 1000)
             return await run(request)
         case FaultKind.LOST_BEFORE:

@@ -29,7 +29,7 @@ from algotrendy_simulator.venues.binance.parameters import Parameters
 from algotrendy_simulator.venues.binance.public_operations import PublicOperations
 from algotrendy_simulator.venues.binance.refusals import BinanceError, TooManyRequests
 from algotrendy_simulator.venues.binance.signed_operations import SignedOperations
-from algotrendy_simulator.venues.striking import strike
+from algotrendy_simulator.venues.striking import ARRIVED, strike
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 type Public = Callable[[Parameters], Any]
@@ -124,7 +124,7 @@ class Rest:
         placing = call == self.signed.place
 
         async def run(request: web.Request) -> web.StreamResponse:
-            received = Stamp.now()
+            received = request.get(ARRIVED) or Stamp.now()
             parameters, payload, signature = parameters_of_text(request.rel_url.raw_query_string, await request.text())
             account = account_of_key(self.exchange, request.headers.get("X-MBX-APIKEY"))
             verify_time(parameters, to_ms(self.clock.now()))
