@@ -31,6 +31,7 @@ from algotrendy_common.health import Health, orders_are_synced
 from algotrendy_common.outbox import Relay
 from algotrendy_common.rpc.call import Call
 from algotrendy_common.settings import ServiceSettings
+from algotrendy_common.starting import Phases
 
 _HEARTBEAT_S = 2.0
 
@@ -45,6 +46,7 @@ class App:
     """Service defaults in one place. ``build_app(settings)`` of each service fills one and returns it."""
 
     def __init__(self, service: str, settings: ServiceSettings, *, clock: Clock | None = None) -> None:
+        self.starting = Phases()
         self.service = service
         self.settings = settings
         self.clock = clock or SystemClock()
@@ -55,7 +57,7 @@ class App:
         self.published: set[type[Event]] = {ServiceHealthChanged}
         self._database: Database | None = None
         self._relay: Relay | None = None
-        self._before: list[Work] = []
+        self._before: list[tuple[str, Work]] = []
         self._after: list[Work] = []
         self._loops: list[tuple[str, Work]] = []
         self._web: ASGIApp | None = None
@@ -98,9 +100,9 @@ class App:
         self.health.add("database", self._database_problem)
         return self._database
 
-    def before_reading(self, work: Work) -> None:
-        """Run once after the store and the bus are connected and before anything is read."""
-        self._before.append(work)
+    def before_reading(self, work: Work, phase: str = "preparing") -> None:
+        """Run once after the store and the bus are connected and before anything is read; ``phase`` of the start."""
+        self._before.append((phase, work))
 
     def on_stop(self, work: Work) -> None:
         """Run once after reading has ended, while store and bus are still there."""
@@ -130,6 +132,7 @@ class App:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT; the process's exit status is 1 where something broke."""
+        self.starting.of_this_process()
         telemetry.set_up(self.service, self.settings.platform)
         try:
             uvloop.run(self.live())
@@ -172,24 +175,32 @@ class App:
     async def running(self) -> AsyncIterator["App"]:
         """The service, started; stopped when the block ends. Tests use it in their own loop."""
         async with AsyncExitStack() as stack:
+            phases = self.starting
+            phases.ended("wiring")
             await self._start_http(stack)
+            phases.ended("http")
             if self._database is not None:
                 await self._database.connect()
                 stack.push_async_callback(self._database.close)
+                phases.ended("database")
             await self.bus.connect()
             stack.push_async_callback(self.bus.stop)
+            phases.ended("bus")
             if self._relay is not None:
                 await self._relay.start()
                 stack.push_async_callback(self._relay.stop)
+                phases.ended("outbox")
             for work in self._after:
                 stack.push_async_callback(work)
-            for work in self._before:
+            for phase, work in self._before:
                 await work()
+                phases.ended(phase)
             await self.bus.start()
+            phases.ended("reading")
             tasks = [asyncio.create_task(self._guard(name, work), name=name) for name, work in self._loops]
             tasks.append(asyncio.create_task(self._beat()))
             stack.push_async_callback(_cancel, tasks)
-            self.log.info("service started", version=self.health.version, port=self.http_port)
+            self.log.info("service started", version=self.health.version, port=self.http_port, took_s=phases.told())
             yield self
             self.log.info("service stopping")
 

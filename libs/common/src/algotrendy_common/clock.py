@@ -3,8 +3,10 @@
 Invariant: every datetime in the system is aware and in UTC.
 """
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Protocol
 
 from pydantic import AfterValidator
@@ -49,6 +51,21 @@ class ManualClock:
 def monotonic_s() -> float:
     """Seconds on a clock that never goes back; only differences mean anything."""
     return time.monotonic()
+
+
+def processor_s() -> float:
+    """Seconds of the processor that this process has used."""
+    return time.process_time()
+
+
+def process_age_s() -> float:
+    """Seconds since the system started this process; 0 where it does not say."""
+    try:
+        # The 22nd field; the second, the program's name, may hold blanks.
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def wall_ns() -> int:

@@ -161,8 +161,8 @@ def build_app(settings: RiskSettings) -> App:
                 if book is not None:
                     tracks.take(trade, book.quote)
 
-    app.before_reading(open_books)
-    app.before_reading(learning.learn)
+    app.before_reading(open_books, "books")
+    app.before_reading(learning.learn, "learning")
     app.reads(OrderProposed, deciding.on_proposed)
     app.reads(ApprovalDecided, approving.on_decided)
     app.reads(OrderUpdated, handlers.on_order_updated)
