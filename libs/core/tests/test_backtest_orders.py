@@ -21,7 +21,14 @@ from algotrendy_core.fills import Fill
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.positions import Portfolio
 from algotrendy_core.strategies.interface import (
-    LIMIT, STOP, TAKE_PROFIT, TRAILING_STOP, Decision, Holding, Parameters, Strategy,
+    LIMIT,
+    STOP,
+    TAKE_PROFIT,
+    TRAILING_STOP,
+    Decision,
+    Holding,
+    Parameters,
+    Strategy,
 )  # fmt: skip
 from algotrendy_core.strategies.registry import STRATEGIES, parameters_of, strategy_named
 from hypothesis import given, settings

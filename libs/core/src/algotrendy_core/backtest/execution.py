@@ -304,7 +304,8 @@ def book_part(
             book.position = 0.0
             book.cost = 0.0
         if of_no_trade:
-            return realised
+            nothing: float = realised
+            return nothing
         book.exit_quantity += abs(moved)
         book.exit_value += abs(moved) * price
     book.trade_fees += fee

@@ -14,6 +14,7 @@ from typing import Any
 from algotrendy_core import kernels
 from algotrendy_core.strategies.interface import AnyStrategy
 
+_PIECE = 1 << 20
 _KERNEL_PARTS = ("kernels.py", "bars.py", "indicators", "strategies", "backtest")
 
 
@@ -40,12 +41,31 @@ def _own_sources(strategy: AnyStrategy) -> list[str]:
     return sorted(inspect.getsource(module) for module in modules)
 
 
-def content_hash(*arrays: Any) -> str:
-    """SHA-256 of numpy arrays' content, little-endian."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return digest.hexdigest()
+class ContentHash:
+    """SHA-256 of an array's content, little-endian, that may come in pieces."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, array: Any) -> None:
+        # By pieces: what is read from a file need not be in memory at once.
+        for start in range(0, len(array), _PIECE):
+            piece = array[start : start + _PIECE]
+            self._digest.update(piece.astype(piece.dtype.newbyteorder("<"), copy=False).tobytes())
+
+    def digest(self) -> bytes:
+        return self._digest.digest()
+
+
+def content_hash(*contents: Any) -> str:
+    """SHA-256 of several contents, each an array or a ContentHash that has taken one in."""
+    whole = hashlib.sha256()
+    for content in contents:
+        if not isinstance(content, ContentHash):
+            array, content = content, ContentHash()
+            content.add(array)
+        whole.update(content.digest())
+    return whole.hexdigest()
 
 
 def canonical(manifest: dict[str, Any]) -> str:

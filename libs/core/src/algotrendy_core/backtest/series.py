@@ -40,13 +40,30 @@ class BarSeries:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of timeframe and content, the same on every machine."""
-        digest = hashlib.sha256(self.timeframe.value.encode())
-        for column in self.columns:
-            digest.update(column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes())
-        return digest.hexdigest()
+        whole = SeriesHash(self.timeframe)
+        whole.add(self)
+        return whole.hexdigest()
 
     def slice(self, start: int, stop: int) -> "BarSeries":
         return BarSeries(self.timeframe, *(column[start:stop] for column in self.columns))
+
+
+class SeriesHash:
+    """The hash of a series that comes in pieces: the same, however it is cut."""
+
+    def __init__(self, timeframe: Timeframe) -> None:
+        self._timeframe = timeframe
+        self._columns = [hashlib.sha256() for _ in Candle._fields]
+
+    def add(self, bars: BarSeries) -> None:
+        for digest, column in zip(self._columns, bars.columns, strict=True):
+            digest.update(np.ascontiguousarray(column.astype(column.dtype.newbyteorder("<"), copy=False)).data)
+
+    def hexdigest(self) -> str:
+        whole = hashlib.sha256(self._timeframe.value.encode())
+        for digest in self._columns:
+            whole.update(digest.digest())
+        return whole.hexdigest()
 
 
 def series_of(timeframe: Timeframe, candles: Iterable[Candle]) -> BarSeries:
