@@ -20,6 +20,7 @@ from algotrendy_local.errors import StackError
 from algotrendy_local.home import Home
 from algotrendy_local.narrator import Narrator, info, welcome
 from algotrendy_local.process import last_lines
+from algotrendy_local.research.commands import data_app, indicators
 from algotrendy_local.settings import LocalSettings
 from algotrendy_local.state import Condition
 
@@ -35,6 +36,8 @@ app.add_typer(migrate_app, name="migrate")
 
 deadletter_app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 app.add_typer(deadletter_app, name="deadletter")
+app.add_typer(data_app, name="data")
+app.command()(indicators)
 
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

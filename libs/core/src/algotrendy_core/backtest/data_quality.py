@@ -50,7 +50,7 @@ class Problem:
 
     def __str__(self) -> str:
         when = "" if self.first_time_ms is None else f" ({from_ms(self.first_time_ms):%Y-%m-%d %H:%M:%S})"
-        more = f" and {self.count - 1} more" if self.count > 1 else ""
+        more = f" ({self.count} rows in all)" if self.count > 1 else ""
         return f"row {self.first_row}{when}: {self.fault}{more}"
 
 

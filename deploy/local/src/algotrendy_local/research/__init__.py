@@ -1,0 +1,1 @@
+"""Research at the terminal: indicators over candles in a file, and candles out of recorded trades."""
