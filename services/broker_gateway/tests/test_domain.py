@@ -240,6 +240,16 @@ def test_one_approval_lets_one_order_out_once():
         count.let_out("c", terms())
 
 
+def test_what_was_admitted_and_was_no_new_order_lets_nothing_out():
+    count = count_of()
+    assert count.knows("c")
+    count.withdraw("c")
+    assert not count.knows("c")
+    with pytest.raises(OutboundBreach):
+        count.let_out("c", terms())
+    assert (count.approvals, count.orders) == (0, 0)
+
+
 @pytest.mark.parametrize("change", [{"quantity": Decimal(3)}, {"side": Side.SELL}, {"limit_price": Decimal(99)}])
 def test_other_terms_than_the_approved_ones_do_not_leave(change):
     with pytest.raises(OutboundBreach):

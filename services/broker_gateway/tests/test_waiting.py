@@ -46,3 +46,26 @@ async def test_an_order_cancelled_while_the_waiting_ones_are_released_is_not_sen
 
     assert len(await world.venue_orders()) == 1
     await world.books_equal_the_venues()
+
+
+async def test_an_order_that_waits_leaves_though_the_answer_to_its_commit_was_lost(world, monkeypatch):
+    async with world.running(active=False) as app:
+        desk = desk_of(app)
+        await eventually(lambda: desk.gate.reconciled)
+        orders = desk.submission._orders
+        place = orders.place
+
+        async def unanswered(*told):
+            assert await place(*told)
+            monkeypatch.undo()
+            raise ConnectionResetError("the answer to the commit was lost")
+
+        monkeypatch.setattr(orders, "place", unanswered)
+        waiting = await world.approve()
+        await world.reaches(waiting.order_id, "approved")
+        await world.activate(app.http_port)
+        await world.reaches(waiting.order_id, "filled")
+        assert desk.gate.stopped is None
+
+    assert len(await world.venue_orders()) == 1
+    await world.books_equal_the_venues()

@@ -132,11 +132,15 @@ class Submission:
         order = admission.order
         told = announcements.order_updated(self._events, order, order.created_at)
         outgoing = self._database.outgoing(told)
+        client_id = order.client_order_id
+        leaves = order.status in (OrderStatus.SUBMITTING, OrderStatus.APPROVED)
+        new = leaves and client_id not in self._called and not self._count.knows(client_id)
+        if new:
+            # Before the commit: where its answer is lost the order is there all the same, and leaves from there.
+            self._count.admit(client_id, _pass(approved))
         self._placing.add(order.order_id)
         try:
             if await self._orders.place(approved, CONSUMER, order, admission.history, told, outgoing):
-                if order.status in (OrderStatus.SUBMITTING, OrderStatus.APPROVED):
-                    self._count.admit(order.client_order_id, _pass(approved))
                 if admission.submit:
                     self._send(order, started)
                 self._database.on_commit([outgoing])
@@ -145,6 +149,8 @@ class Submission:
                 return
         finally:
             self._placing.discard(order.order_id)
+        if new:
+            self._count.withdraw(client_id)
         await self._known_already(approved)
 
     async def _known_already(self, approved: OrderApproved) -> None:
@@ -262,7 +268,7 @@ class Submission:
 
     def send_leg(self, order: OrderRecord, started: float) -> None:
         """An order that waited here, or its next leg; committed as on its way."""
-        if not order.protective:
+        if not order.protective and not self._count.knows(order.client_order_id):
             approved = _pass_of(order)
             left = order.terms.model_copy(update={"quantity": order.rest})
             self._count.admit(order.client_order_id, Pass(approved.approval_id, left, approved.notional))

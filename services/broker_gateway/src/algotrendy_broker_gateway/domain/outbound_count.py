@@ -33,9 +33,18 @@ class OutboundCount:
         self.orders = 0
 
     def admit(self, client_order_id: str, allowed: Pass) -> None:
-        """An approval came in and its order was committed."""
+        """An approval came in, and its order is committed or about to be."""
         self._passes[client_order_id] = allowed
         self.approvals += 1
+
+    def knows(self, client_order_id: str) -> bool:
+        """An approval came in that has let nothing out yet."""
+        return client_order_id in self._passes
+
+    def withdraw(self, client_order_id: str) -> None:
+        """What was admitted turned out to be no new order."""
+        self._passes.pop(client_order_id, None)
+        self.approvals -= 1
 
     def let_out(self, client_order_id: str, terms: OrderTerms) -> None:
         """Called with what is about to go on the wire; raises OutboundBreach where nothing allows it."""
