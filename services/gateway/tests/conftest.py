@@ -96,6 +96,8 @@ class World:
         self.trading = TradingState.ACTIVE
         self.feed_state = FeedState.LIVE
         self.halts: list[HaltChanged] = []
+        self.stand_in: str | None = None
+        """The account that stands in for ``ACCOUNT``, at bybit."""
         self.pending: list[ApprovalRequested] = []
         self.limits = risk.AccountLimitsSet(
             account=ACCOUNT, version=1, document={"max_orders": 60}, set_by="seed", set_at=datetime.now(UTC), reason=""
@@ -195,10 +197,17 @@ class World:
 
     async def answer_accounts(self, asked: Any) -> broker_gateway.Accounts:
         paper = broker_gateway.AccountInfo(account=ACCOUNT, venue="binance", mode=Mode.PAPER, quote_currency="USDT")
-        return broker_gateway.Accounts(accounts=(paper,))
+        if self.stand_in is None:
+            return broker_gateway.Accounts(accounts=(paper,))
+        return broker_gateway.Accounts(
+            accounts=(
+                paper.model_copy(update={"stand_in": self.stand_in, "priced_at": "bybit", "ready": False}),
+                paper.model_copy(update={"account": self.stand_in, "venue": "bybit"}),
+            )
+        )
 
     async def answer_instruments(self, asked: Any) -> ingest.Instruments:
-        return ingest.Instruments(instruments=(instrument(),))
+        return ingest.Instruments(instruments=(instrument(), instrument().model_copy(update={"venue": "bybit"})))
 
     async def answer_quotes(self, asked: Any) -> ingest.Quotes:
         return ingest.Quotes(quotes=(ingest.QuoteRow(quote=self.quote(), last=Decimal("30005")),))

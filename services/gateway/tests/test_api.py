@@ -76,7 +76,7 @@ async def test_the_last_price_of_a_quote_is_the_newest_trades(running):
 
 
 async def test_instruments_and_candles(running):
-    [instrument] = await get(running, "/api/instruments")
+    instrument, _ = await get(running, "/api/instruments")
     assert instrument["price_step"] == "0.01"
     candles = await get(running, "/api/candles?venue=binance&symbol=BTC-USDT&timeframe=1m&limit=2")
     assert [candle["time"] for candle in candles] == ["2026-03-01T00:00:00Z", "2026-03-01T00:01:00Z"]
@@ -122,7 +122,8 @@ async def test_an_order_is_proposed_once_however_often_it_is_sent(running, world
     ticket = world.ticket()
     answers = await asyncio.gather(*(running.call("tom", "POST", "/api/orders", json=ticket) for _ in range(8)))
     assert [answer.status_code for answer in answers] == [202] * 8
-    assert answers[0].json() == {"order_id": ticket["order_id"], "status": "proposed"}
+    taken = {"order_id": ticket["order_id"], "status": "proposed", "account": "paper-1", "venue": "binance"}
+    assert answers[0].json() == taken
 
     async def published():
         return [e for e in listening.of(OrderProposed) if e.terms.order_id == ticket["order_id"]]
@@ -137,6 +138,51 @@ async def test_an_order_is_proposed_once_however_often_it_is_sent(running, world
     assert [e.action for e in listening.of(AuditRecorded) if e.target == ticket["order_id"]] == ["propose_order"]
     listed = await get(running, "/api/orders?account=paper-1")
     assert [o["status"] for o in listed if o["order_id"] == ticket["order_id"]] == ["proposed"]
+
+
+async def test_while_another_account_stands_in_an_order_can_be_told_to_go_there(running, world, heard):
+    listening = await heard(OrderProposed)
+    world.stand_in = "paper-2"
+    try:
+        there = world.ticket() | {"or_stand_in": True}
+        here = world.ticket()
+        taken = (await running.call("tom", "POST", "/api/orders", json=there)).json()
+        assert (taken["account"], taken["venue"]) == ("paper-2", "bybit")
+        assert (await running.call("tom", "POST", "/api/orders", json=here)).json()["account"] == "paper-1"
+        world.stand_in = None  # back home: a repeat is the same order, and a new one stays
+        again = (await running.call("tom", "POST", "/api/orders", json=there)).json()
+        assert again == taken
+        home = (await running.call("tom", "POST", "/api/orders", json=world.ticket() | {"or_stand_in": True})).json()
+        assert (home["account"], home["venue"]) == ("paper-1", "binance")
+    finally:
+        world.stand_in = None
+
+    async def published():
+        told = {event.terms.order_id: event.terms for event in listening.of(OrderProposed)}
+        return told if {there["order_id"], here["order_id"], home["order_id"]} <= set(told) else None
+
+    told = await until(published)
+    assert (told[there["order_id"]].account, told[there["order_id"]].venue) == ("paper-2", "bybit")
+    assert (told[here["order_id"]].account, told[here["order_id"]].venue) == ("paper-1", "binance")
+
+
+async def test_that_an_account_is_stood_in_for_is_shown_as_soon_as_it_is_told(running, world):
+    world.stand_in = "paper-2"
+    try:
+        alert = world.make(
+            "broker_gateway", AlertRaised, service="broker_gateway", severity="warning", code="venue_down",
+            message="binance does not answer", context={"account": "paper-1"},
+        )  # fmt: skip
+        await world.tell(alert)
+
+        async def shown():
+            accounts = await get(running, "/api/accounts")
+            return {one["account"]: one["stand_in"] for one in accounts} == {"paper-1": "paper-2", "paper-2": None}
+
+        await until(shown)
+    finally:
+        world.stand_in = None
+        await world.tell(alert.model_copy(update={"event_id": new_id(), "code": "venue_back"}))
 
 
 async def test_an_order_id_cannot_be_used_for_another_order_or_by_another_user(running, world):

@@ -56,6 +56,18 @@ class Desk:
             self._board.accounts = {info.account: Account.of(info) for info in answer.accounts}
         return list(self._board.accounts.values())
 
+    async def account_for(self, order_id: str, name: str, or_stand_in: bool) -> Account:
+        """Whose an order is: the account named or, where that is wanted, the one that stands in for it now. An order
+        that is known already stays where it went, so that a repeat of it is no other order."""
+        if not or_stand_in:
+            return await self.account(name)
+        known = await self._proposals.find(order_id)
+        if known is not None:
+            return await self.account(known.terms.account)
+        self._board.accounts = {}  # what is known may be from before the venue went away
+        account = await self.account(name)
+        return account if account.stand_in is None else await self.account(account.stand_in)
+
     async def account(self, name: str) -> Account:
         for account in await self.accounts():
             if account.account == name:

@@ -3,6 +3,8 @@
 Invariant: nothing here waits for anything but the store of alerts; what a lost event said is asked for again later.
 """
 
+from collections.abc import Callable
+
 from algotrendy_common.clock import Clock
 from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed
@@ -24,6 +26,9 @@ from algotrendy_gateway.ports import AlertStore
 from algotrendy_gateway.stream.hub import Hub
 from algotrendy_gateway.stream.messages import Delta, Kind
 
+_MOVES = frozenset({"venue_down", "venue_back", "stand_in_lost"})
+"""Alerts of the broker gateway after which the accounts are to be asked for anew."""
+
 
 class Handlers:
     def __init__(self, board: Board, hub: Hub, alerts: AlertStore, clock: Clock) -> None:
@@ -31,6 +36,8 @@ class Handlers:
         self._hub = hub
         self._alerts = alerts
         self._clock = clock
+        self.on_moved: Callable[[], None] = lambda: None
+        """Told that another account stands in for one, or does so no more."""
 
     # -- market ------------------------------------------------------------------------------------------------
 
@@ -141,6 +148,8 @@ class Handlers:
 
     async def on_alert(self, event: AlertRaised) -> None:
         # A dead letter comes as an event of its own, which says more.
+        if event.code in _MOVES:
+            self.on_moved()
         if event.code != "dead_letter":
             await self._raise(Alert.of(event))
 

@@ -114,7 +114,9 @@ def build_app(settings: GatewaySettings, *, clock: Clock | None = None) -> App:
     if settings.demo_password is not None:
         demo_password = settings.demo_password.get_secret_value()
         app.before_reading(lambda: people.seed_demo(demo_password))
-    app.runs("synchronise", Synchroniser(board, handlers, peers, app.clock).run)
+    synchroniser = Synchroniser(board, handlers, peers, app.clock)
+    handlers.on_moved = synchroniser.soon
+    app.runs("synchronise", synchroniser.run)
     app.runs("flush", hub.flush_forever)
     app.runs("pulse", pulse.beat_forever)
     app.runs("prune", pulse.prune_forever)

@@ -4,6 +4,7 @@ Invariant: an answer passes through the same handlers as an event, so an older o
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from algotrendy_common.clock import Clock
@@ -30,6 +31,7 @@ class Synchroniser:
         self._peers = peers
         self._clock = clock
         self._log = log("synchronise")
+        self._soon = asyncio.Event()
 
     async def run(self) -> None:
         missing: set[str] = set()
@@ -37,7 +39,13 @@ class Synchroniser:
             before, missing = missing, await self.once()
             if missing != before:
                 self._log.info("synchronised", missing=sorted(missing))
-            await asyncio.sleep(_UNWELL_S if missing else _WELL_S)
+            self._soon.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._soon.wait(), _UNWELL_S if missing else _WELL_S)
+
+    def soon(self) -> None:
+        """Something is known to have changed: do not wait for the next round."""
+        self._soon.set()
 
     async def once(self) -> set[str]:
         """Ask everybody; returns the services that did not answer."""

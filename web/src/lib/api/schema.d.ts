@@ -951,6 +951,16 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** CancelTaken */
+        CancelTaken: {
+            /** Order Id */
+            order_id: string;
+            /**
+             * Status
+             * @constant
+             */
+            status: "cancel_requested";
+        };
         /** CancelledAll */
         CancelledAll: {
             /** Account */
@@ -1246,6 +1256,18 @@ export interface components {
             trading_state: components["schemas"]["TradingState"];
         };
         /**
+         * HeldAbroad
+         * @description A part of a strategy's position, on an account that stood in for its own.
+         */
+        HeldAbroad: {
+            /** Account */
+            account: string;
+            /** Quantity */
+            quantity: string;
+            /** Venue */
+            venue: string;
+        };
+        /**
          * HeldBy
          * @description Where a triggered order waits for its price.
          * @enum {string}
@@ -1255,8 +1277,19 @@ export interface components {
         Instrument: {
             /** Base */
             base: string;
+            /**
+             * Kind
+             * @default spot
+             * @enum {string}
+             */
+            kind: "spot" | "perpetual";
             /** Maker Fee */
             maker_fee: string;
+            /**
+             * Max Leverage
+             * @default 1
+             */
+            max_leverage: string;
             /** Min Notional */
             min_notional: string;
             /** Min Quantity */
@@ -1411,6 +1444,11 @@ export interface components {
             limit_price?: string | null;
             /** @default none */
             margin_mode: components["schemas"]["MarginMode"];
+            /**
+             * Or Stand In
+             * @default false
+             */
+            or_stand_in: boolean;
             /** Order Id */
             order_id: string;
             protection?: components["schemas"]["GivenProtection"] | null;
@@ -1626,13 +1664,17 @@ export interface components {
         };
         /** OrderTaken */
         OrderTaken: {
+            /** Account */
+            account: string;
             /** Order Id */
             order_id: string;
             /**
              * Status
-             * @enum {string}
+             * @constant
              */
-            status: "proposed" | "cancel_requested";
+            status: "proposed";
+            /** Venue */
+            venue: string;
         };
         /**
          * OrderType
@@ -1908,6 +1950,8 @@ export interface components {
         Strategy: {
             /** Account */
             account: string;
+            /** Held Abroad */
+            held_abroad: components["schemas"]["HeldAbroad"][];
             /** Kind */
             kind: string;
             last_signal: components["schemas"]["LastSignal"] | null;
@@ -1921,6 +1965,10 @@ export interface components {
             position_quantity: string;
             /** Realised Pnl */
             realised_pnl: string;
+            /** Routed Account */
+            routed_account: string | null;
+            /** Routed Venue */
+            routed_venue: string | null;
             status: components["schemas"]["StrategyStatus"];
             /** Status Detail */
             status_detail: string;
@@ -3854,7 +3902,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OrderTaken"];
+                    "application/json": components["schemas"]["CancelTaken"];
                 };
             };
             /** @description Log in again */

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
-from algotrendy_common.ids import AccountId, OrderId, Symbol
+from algotrendy_common.ids import AccountId, OrderId, Symbol, Venue
 from algotrendy_common.money import Leverage
 from algotrendy_common.rpc import broker_gateway
 from fastapi import APIRouter, Query, Response
@@ -54,10 +54,13 @@ class NewOrder(Shape):
     """The working order that this one amends."""
     margin_mode: MarginMode = MarginMode.NONE
     leverage: Leverage | None = None
+    or_stand_in: bool = False
+    """While the account's venue is away: propose it on the account that stands in. The answer says where it went."""
 
-    def terms(self, venue: str) -> OrderTerms:
+    def terms(self, account: str, venue: str) -> OrderTerms:
         """What is proposed; raises pydantic's ValidationError on protection that protects nothing."""
-        return OrderTerms.model_validate(self.model_dump() | {"venue": venue})
+        asked = self.model_dump(exclude={"or_stand_in"})
+        return OrderTerms.model_validate(asked | {"account": account, "venue": venue})
 
 
 class CancelAll(Shape):
@@ -73,7 +76,15 @@ class CancelledAll(Shape):
 
 class OrderTaken(Shape):
     order_id: OrderId
-    status: Literal["proposed", "cancel_requested"]
+    status: Literal["proposed"]
+    account: AccountId
+    """Where it was proposed."""
+    venue: Venue
+
+
+class CancelTaken(Shape):
+    order_id: OrderId
+    status: Literal["cancel_requested"]
 
 
 def order_routes(desk: Desk, steering: Steering, library: Library, peers: Asking, throttle: Throttle) -> APIRouter:
@@ -100,14 +111,14 @@ def order_routes(desk: Desk, steering: Steering, library: Library, peers: Asking
     @routes.post("/orders", status_code=202)
     async def propose_order(new: NewOrder, owner: Owner) -> OrderTaken:
         await throttle.order(owner.username)
-        account = await desk.account(new.account)
-        await desk.propose(new.terms(account.venue), owner.username)
-        return OrderTaken(order_id=new.order_id, status="proposed")
+        place = await desk.account_for(new.order_id, new.account, new.or_stand_in)
+        await desk.propose(new.terms(place.account, place.venue), owner.username)
+        return OrderTaken(order_id=new.order_id, status="proposed", account=place.account, venue=place.venue)
 
     @routes.delete("/orders/{order_id}", status_code=202)
-    async def cancel_order(order_id: OrderId, owner: Owner) -> OrderTaken:
+    async def cancel_order(order_id: OrderId, owner: Owner) -> CancelTaken:
         await desk.cancel(order_id, owner.username)
-        return OrderTaken(order_id=order_id, status="cancel_requested")
+        return CancelTaken(order_id=order_id, status="cancel_requested")
 
     @routes.post("/orders/cancel-all", status_code=202)
     async def cancel_all(command: CancelAll, owner: Owner) -> CancelledAll:

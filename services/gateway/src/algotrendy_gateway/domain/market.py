@@ -1,7 +1,7 @@
 """Market data as the page sees it."""
 
 from decimal import Decimal
-from typing import Self
+from typing import Literal, Self
 
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import FeedState, Side, Timeframe
@@ -109,6 +109,9 @@ class Instrument(Shape):
     maker_fee: Amount
     """A ratio: 0.001 is 0.1 %."""
     taker_fee: Amount
+    kind: Literal["spot", "perpetual"] = "spot"
+    max_leverage: Amount = Decimal(1)
+    """Above one: it can be traded on margin."""
 
     @classmethod
     def of(cls, info: InstrumentInfo) -> Self:

@@ -20,6 +20,14 @@ class LastSignal(Shape):
     reason: str
 
 
+class HeldAbroad(Shape):
+    """A part of a strategy's position, on an account that stood in for its own."""
+
+    account: AccountId
+    venue: Venue
+    quantity: Amount
+
+
 class Strategy(Shape):
     strategy: StrategyId
     name: str
@@ -33,6 +41,10 @@ class Strategy(Shape):
     parameters: dict[str, Any]
     position_quantity: Amount
     realised_pnl: Amount
+    routed_account: AccountId | None
+    """Where its new orders go while its own account's venue is away."""
+    routed_venue: Venue | None
+    held_abroad: tuple[HeldAbroad, ...]
     last_signal: LastSignal | None
     updated_at: Instant
 
@@ -56,6 +68,9 @@ class Strategy(Shape):
             parameters=event.parameters,
             position_quantity=event.position_quantity,
             realised_pnl=event.realised_pnl,
+            routed_account=event.routed_account,
+            routed_venue=event.routed_venue,
+            held_abroad=tuple(HeldAbroad(**dict(held)) for held in event.held_abroad),
             last_signal=signal,
             updated_at=event.received_time,
         )
