@@ -9,9 +9,12 @@ from decimal import Decimal
 
 import pytest
 from algotrendy_broker_gateway.accounts.watchman import Watchman
+from algotrendy_broker_gateway.errors import VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.store.leases import LeaseStore
 from algotrendy_common.database import Database
-from algotrendy_common.enums import Side
+from algotrendy_common.enums import Severity, Side
+from algotrendy_common.events.ops import AlertRaised
+from algotrendy_common.ids import new_id
 from algotrendy_common.testing.waiting import eventually
 from algotrendy_simulator.testing import running_venue
 
@@ -56,11 +59,18 @@ async def test_the_watchman_cancels_entries_of_a_gateway_that_was_killed_and_lea
             assert len(await working(world)) == 4  # all stand while the gateway lives
             gateway.kill()
             await gateway.wait()
+            await world.servers.kill("nats")  # it acts without the bus, and tells as soon as there is one
 
         async def only_the_exit() -> bool:
             return await working(world) == [stop["clientOrderId"]]
 
         await eventually(only_the_exit, within_s=40)
+        assert world.alerts("dead_man_acted") == []
+        await world.servers.start("nats")
+        told = await world.hears(AlertRaised, lambda alert: alert.code == "dead_man_acted")
+        assert (told.context["account"], told.severity) == (world.account, Severity.CRITICAL)
+        assert "3 cancelled" in told.message
+        assert len(world.alerts("gateway_silent")) == 1
         async with world.running():  # the next gateway hears of it, and trades on
             for terms in orders:
                 await world.reaches(terms.order_id, "cancelled")
@@ -77,7 +87,8 @@ async def test_the_watchman_leaves_an_account_alone_whose_gateway_ended_cleanly(
         opened.append("asked for")
         raise AssertionError("nothing is to be cancelled")
 
-    watchman = Watchman(LeaseStore(database), {world.account: connected}, timedelta(milliseconds=1500))
+    alarm = Alarms()
+    watchman = Watchman(LeaseStore(database), {world.account: connected}, timedelta(milliseconds=1500), alarm)
     async with world.running():
         await world.approve_resting(quantity=Decimal("0.002"))
         assert await watchman.look() == []
@@ -88,7 +99,39 @@ async def test_the_watchman_leaves_an_account_alone_whose_gateway_ended_cleanly(
 
     await eventually(long_silent)
     assert await watchman.look() == []
-    assert opened == []
+    assert opened == alarm.codes == []
+
+
+class Alarms:
+    """What people are told."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def alert(self, severity: Severity, code: str, message: str, **context: object) -> None:
+        self.codes.append(code)
+
+
+async def test_people_are_told_once_that_the_watchman_cannot_act_and_of_each_change(servers, database):
+    answers: list[Exception] = [VenueUnreachable("no route")] * 2 + [VenueRefused("key_refused", "no such key")] * 9
+
+    async def connected():
+        raise answers.pop(0)
+
+    account, alarm, leases = new_id(), Alarms(), LeaseStore(database)
+    await leases.take([account], "a gateway that dies at once", timedelta(seconds=1))
+    watchman = Watchman(leases, {account: connected}, timedelta(seconds=1), alarm)
+    await eventually(watchman.look)
+    for _ in range(3):
+        assert await watchman.look() == [account]
+    assert alarm.codes == ["gateway_silent", "dead_man_cannot_act", "dead_man_cannot_act"]
+    await servers.kill("postgres")
+    try:
+        for _ in range(2):
+            assert await watchman.look() == [account]  # a store that is away is silence too
+    finally:
+        await servers.start("postgres")
+    assert alarm.codes[3:] == ["dead_man_blind"]
 
 
 async def test_the_venues_own_switch_is_armed_while_entries_work_and_fires_after_a_kill(world):

@@ -1,7 +1,8 @@
 """``python -m algotrendy_broker_gateway.dead_man``: cancels for a gateway that has fallen silent.
 
 A process of its own, on another machine where there is one, with the gateway's settings. Its keys need the right to
-cancel alone. Invariant: see ``accounts.watchman``.
+cancel alone. It tells people over the bus and in its log, and needs no bus to act.
+Invariant: see ``accounts.watchman``.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from algotrendy_common import telemetry
 from algotrendy_common.app import App
 from algotrendy_common.settings import load_or_exit
 
+from algotrendy_broker_gateway.accounts.crier import Crier
 from algotrendy_broker_gateway.accounts.opening import Opening
 from algotrendy_broker_gateway.accounts.watchman import Watchman
 from algotrendy_broker_gateway.ports import Venue
@@ -23,18 +25,22 @@ from algotrendy_broker_gateway.store.leases import LeaseStore
 
 async def watch(settings: BrokerGatewaySettings) -> None:
     """Until cancelled."""
-    # The app is not started: it only knows how the service reaches its database.
-    database = App("broker_gateway", settings).uses_database(size=2)
+    # The app is not started: it only knows how the service reaches its database and the bus.
+    app = App("broker_gateway", settings)
+    database, crier = app.uses_database(size=2), Crier(app.bus)
     opening = Opening(settings, database)
     # Orders on paper rest in PostgreSQL, where nobody matches them while the gateway is away.
     venues = {one.account: _connected(opening, one) for one in settings.every_account if one.venue != "paper"}
-    watchman = Watchman(LeaseStore(database), venues, settings.heartbeat_limit)
+    watchman = Watchman(LeaseStore(database), venues, settings.heartbeat_limit, crier)
+    telling = asyncio.create_task(crier.tell_forever())
     await database.connect()
     telemetry.log("dead_man").info("watching", accounts=sorted(venues))
     try:
         await watchman.watch()
     finally:
+        telling.cancel()
         await watchman.close()
+        await crier.close()
         await database.close()
 
 

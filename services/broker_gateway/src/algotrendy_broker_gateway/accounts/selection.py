@@ -58,22 +58,20 @@ class Selection:
 
     async def _look(self, running: RunningAccount) -> None:
         gate, instead = running.desk.gate, self.stand_in(running.account)
-        was = gate.venue_down
+        was, why = gate.venue_down, self._why_down(running.account)
         if instead is None:
             gate.venue_down = None
         else:
-            gate.venue_down = (
-                f"{running.settings.venue} {self._why_down(running.account)};"
-                f" {instead.account} at {instead.settings.venue} stands in"
-            )
+            gate.venue_down = f"{running.settings.venue} {why}; {instead.account} at {instead.settings.venue} stands in"
         if (was is None) == (gate.venue_down is None):
             return
-        await self._bus.alert(
-            Severity.WARNING,
-            "venue_down" if gate.venue_down else "venue_back",
-            gate.venue_down or f"{running.settings.venue} is back",
-            account=running.account,
-        )
+        if gate.venue_down is not None:
+            code, message = "venue_down", gate.venue_down
+        elif why is None:
+            code, message = "venue_back", f"{running.settings.venue} is back"
+        else:
+            code, message = "stand_in_lost", f"{running.settings.venue} {why}; nobody stands in any more"
+        await self._bus.alert(Severity.WARNING, code, message, account=running.account)
         try:
             await running.desk.submission.release_waiting()
         except STORE_AWAY as error:

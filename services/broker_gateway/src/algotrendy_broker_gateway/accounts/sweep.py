@@ -26,7 +26,7 @@ async def sweep(venue: Venue, only: Collection[str] | None = None) -> tuple[int,
     working = await venue.open_orders()
     if only is not None:
         # The second order of a venue's pair has its first one's id with a letter behind it; ours are hexadecimal.
-        working = [one for one in working if one.order.client_id.removesuffix("s") in only]
+        working = tuple(one for one in working if one.order.client_id.removesuffix("s") in only)
     entries = [one for one in working if not guards(one.order, venue.instrument(one.order.symbol).kind)]
     if only is None and venue.capabilities.cancel_all and len(entries) == len(working) >= _ONE_CALL_FROM:
         try:
