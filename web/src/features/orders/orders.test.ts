@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Balance, Instrument, Order, Quote } from "@/lib/api/types";
 import { orderFilter } from "./filter";
 import { orderRows } from "./store";
-import { type Draft, EMPTY_DRAFT, estimate, problemsOf, quantityFor, toOrder } from "./ticket";
+import { type Draft, EMPTY_DRAFT, estimate, onInstrument, problemsOf, quantityFor, toOrder } from "./ticket";
 
-const instrument: Instrument = { venue: "binance", symbol: "BTC-USDT", base: "BTC", quote: "USDT", price_step: "0.01", quantity_step: "0.00001", min_quantity: "0.00001", min_notional: "10", maker_fee: "0.0008", taker_fee: "0.001" };
+const instrument: Instrument = { venue: "binance", symbol: "BTC-USDT", base: "BTC", quote: "USDT", price_step: "0.01", quantity_step: "0.00001", min_quantity: "0.00001", min_notional: "10", maker_fee: "0.0008", taker_fee: "0.001", kind: "spot", max_leverage: "1" };
 const quote: Quote = { venue: "binance", symbol: "BTC-USDT", bid: "6700", bid_quantity: "1", ask: "6701", ask_quantity: "0.5", last: "6700.5", event_time: "", received_time: "" };
 const balances: Balance[] = [
   { account: "paper-1", asset: "USDT", total: "1000", available: "1000", reserved: "0" },
@@ -60,6 +60,28 @@ describe("ticket", () => {
     [{ type: "market", timeInForce: "fok" }, { time_in_force: "gtc", limit_price: null }],
   ] as const)("writes %j as the gateway wants it", (change: Partial<Draft>, expected) => expect(toOrder(draft(change), "b", "paper-1", "BTC-USDT")).toMatchObject(expected));
   it("writes the end of an order as an instant", () => expect(toOrder(draft({ timeInForce: "gtd", until: "2030-01-02T03:04" }), "b", "paper-1", "BTC-USDT").good_until).toBe(new Date("2030-01-02T03:04").toISOString()));
+  const perpetual: Instrument = { ...instrument, symbol: "BTC-USDT-PERP", kind: "perpetual", max_leverage: "100" };
+  it("puts a part of a perpetual's worth behind it, on either side, and sells what is not held", () => {
+    const short = draft({ side: "sell", price: "6700", leverage: "5" });
+    expect(estimate(short, perpetual, quote, balances)).toMatchObject({ borrowed: true, notional: "670.0", fee: "0.6700", total: "134.67000000", available: { asset: "USDT", enough: true } });
+    const most = quantityFor(100, short, perpetual, quote, balances) ?? "";
+    expect(Number(most)).toBeGreaterThan(0.74);
+    expect(estimate({ ...short, quantity: most }, perpetual, quote, balances).available?.enough).toBe(true);
+    expect(estimate({ ...short, reduceOnly: true }, perpetual, quote, balances).total).toBe("0.6700");
+  });
+  it.each([
+    ["BTC-USDT-PERP", { leverage: "5", marginMode: "isolated" }, { margin_mode: "isolated", leverage: "5", reduce_only: false }],
+    ["BTC-USDT-PERP", { reduceOnly: true }, { margin_mode: "cross", leverage: null, reduce_only: true }],
+    ["BTC-USDT", {}, { margin_mode: "none", leverage: null }],
+    ["BTC-USDT", { leverage: "3" }, { margin_mode: "cross", leverage: "3" }],
+  ] as const)("writes margin on %s of %j as the gateway wants it", (symbol, change, expected) => expect(toOrder(draft(change), "b", "paper-1", symbol)).toMatchObject(expected));
+  it("refuses leverage that is not offered, and forgets it on an instrument without any", () => {
+    expect(problemsOf(draft({ leverage: "101" }), perpetual, quote)).toHaveProperty("leverage");
+    expect(problemsOf(draft({ leverage: "0.5" }), perpetual, quote)).toHaveProperty("leverage");
+    expect(problemsOf(draft({ leverage: "100" }), perpetual, quote)).toEqual({});
+    expect(onInstrument(draft({ leverage: "5", marginMode: "isolated" }), instrument)).toMatchObject({ leverage: "", marginMode: "cross" });
+    expect(onInstrument(draft({ leverage: "5" }), perpetual).leverage).toBe("5");
+  });
   it("never offers more than is there", () => {
     expect(quantityFor(100, draft({ side: "sell" }), instrument, quote, balances)).toBe("0.25000");
     const most = quantityFor(100, draft(), instrument, quote, balances) ?? "";

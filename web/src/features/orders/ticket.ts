@@ -17,12 +17,15 @@ export interface Draft {
   /** Local date and time at which a GTD order ends, as the input writes it. */
   until: string;
   reduceOnly: boolean;
+  /** Times the money behind the order; empty for the account's own (a perpetual) or for none (spot). */
+  leverage: string;
+  marginMode: "cross" | "isolated";
   /** Exits that are placed as the order fills; empty for none. */
   stopLoss: string;
   takeProfit: string;
 }
 
-export const EMPTY_DRAFT: Draft = { side: "buy", type: "limit", quantity: "", price: "", trigger: "", trail: "", timeInForce: "gtc", until: "", reduceOnly: false, stopLoss: "", takeProfit: "" };
+export const EMPTY_DRAFT: Draft = { side: "buy", type: "limit", quantity: "", price: "", trigger: "", trail: "", timeInForce: "gtc", until: "", reduceOnly: false, leverage: "", marginMode: "cross", stopLoss: "", takeProfit: "" };
 
 const PRICED: ReadonlySet<OrderType> = new Set(["limit", "stop_limit", "take_profit_limit", "oco"]);
 const TRIGGERED: ReadonlySet<OrderType> = new Set(["stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop", "oco"]);
@@ -38,6 +41,13 @@ export const hasDuration = (type: OrderType): boolean => type === "limit";
 /** Exits go with an entry that is neither an exit itself nor waiting for a price. */
 export const mayHaveExits = (draft: Pick<Draft, "type" | "reduceOnly">): boolean => !isTriggered(draft.type) && !draft.reduceOnly;
 
+/** It can be traded with borrowed money. */
+export const mayBorrow = (instrument: Pick<Instrument, "kind" | "max_leverage">): boolean => instrument.kind === "perpetual" || compare(parse(instrument.max_leverage) ?? ONE, ONE) > 0;
+/** This order is: a perpetual always, spot where a leverage says so. */
+export const borrows = (draft: Pick<Draft, "leverage">, instrument: Pick<Instrument, "kind" | "max_leverage">): boolean => mayBorrow(instrument) && (instrument.kind === "perpetual" || draft.leverage.trim() !== "");
+/** Of what a draft says of margin, what means something on this instrument. */
+export const onInstrument = (draft: Draft, instrument: Instrument): Draft => (mayBorrow(instrument) ? draft : { ...draft, leverage: "", marginMode: "cross" });
+
 export interface Estimate {
   /** Price the estimate uses: the limit, or the best opposite price. */
   price: string | null;
@@ -45,14 +55,15 @@ export interface Estimate {
   fee: string | null;
   feeRate: string;
   liquidity: "maker" | "taker";
-  /** What leaves (buy) or comes in (sell), fee included. */
+  /** What leaves (buy) or comes in (sell), fee included; on margin, what is put behind the order. */
   total: string | null;
+  borrowed: boolean;
   available: { asset: string; amount: string; enough: boolean } | null;
   /** The quantity exceeds what the best level shows, so the real price will be worse. */
   beyondBest: boolean;
 }
 
-export type Problems = Partial<Record<"quantity" | "limit_price" | "trigger_price" | "trailing_ratio" | "good_until" | "stop_price" | "take_profit_price", string>>;
+export type Problems = Partial<Record<"quantity" | "limit_price" | "trigger_price" | "trailing_ratio" | "good_until" | "leverage" | "stop_price" | "take_profit_price", string>>;
 
 /** Accepts what people type: spaces and commas as thousands marks. */
 export const typedNumber = (text: string): string => text.replace(/[\s,_]/g, "");
@@ -78,6 +89,7 @@ export function problemsOf(draft: Draft, instrument: Instrument, quote: Quote | 
   if (needsTrigger(draft.type)) note("trigger_price", priceProblem(draft.trigger));
   if (draft.type === "trailing_stop") note("trailing_ratio", trailProblem(draft.trail));
   if (hasDuration(draft.type) && draft.timeInForce === "gtd" && !draft.until) problems.good_until = "A date and time.";
+  if (borrows(draft, instrument) && draft.leverage.trim()) note("leverage", leverageProblem(draft.leverage, instrument));
   if (mayHaveExits(draft)) {
     note("stop_price", draft.stopLoss && (priceProblem(draft.stopLoss) ?? sideProblem(draft, draft.stopLoss, false, quote)));
     note("take_profit_price", draft.takeProfit && (priceProblem(draft.takeProfit) ?? sideProblem(draft, draft.takeProfit, true, quote)));
@@ -95,6 +107,11 @@ function trailProblem(text: string): string | undefined {
   return percent && signOf(percent) > 0 && compare(percent, { digits: 100n, scale: 0 }) < 0 ? undefined : "Between 0 and 100 %.";
 }
 
+function leverageProblem(text: string, instrument: Instrument): string | undefined {
+  const [times, most] = [parse(typedNumber(text)), parse(instrument.max_leverage)];
+  return times && most && compare(times, ONE) >= 0 && compare(times, most) <= 0 ? undefined : `Between 1 and ${instrument.max_leverage}.`;
+}
+
 /** An exit beyond the entry's own price would trade at once. */
 function sideProblem(draft: Draft, text: string, gains: boolean, quote: Quote | undefined): string | undefined {
   const [exit, entry] = [parse(typedNumber(text)), priceOf(draft, quote)];
@@ -107,6 +124,7 @@ function sideProblem(draft: Draft, text: string, gains: boolean, quote: Quote | 
 /** What goes to the gateway. Call it only where `problemsOf` finds nothing. */
 export function toOrder(draft: Draft, orderId: string, account: string, symbol: string): NewOrder {
   const exits = mayHaveExits(draft) && (draft.stopLoss || draft.takeProfit);
+  const leverage = typedNumber(draft.leverage.trim()) || null;
   return {
     order_id: orderId,
     account,
@@ -121,7 +139,8 @@ export function toOrder(draft: Draft, orderId: string, account: string, symbol: 
     good_until: hasDuration(draft.type) && draft.timeInForce === "gtd" ? new Date(draft.until).toISOString() : null,
     reduce_only: draft.reduceOnly,
     protection: exits ? { stop_price: typedNumber(draft.stopLoss) || null, take_profit_price: typedNumber(draft.takeProfit) || null, trailing_ratio: null } : null,
-    margin_mode: "none",
+    margin_mode: leverage || symbol.endsWith("-PERP") ? draft.marginMode : "none",
+    leverage,
   };
 }
 
@@ -153,11 +172,14 @@ export function estimate(draft: Draft, instrument: Instrument, quote: Quote | un
   const rate = parse(feeRate);
   const notional = quantity && price ? multiply(quantity, price) : null;
   const fee = notional && rate ? multiply(notional, rate) : null;
-  const total = notional && fee ? (draft.side === "buy" ? add(notional, fee) : subtract(notional, fee)) : null;
-  const asset = draft.side === "buy" ? instrument.quote : instrument.base;
+  const borrowed = borrows(draft, instrument);
+  const margin = borrowed && notional ? (draft.reduceOnly ? ZERO : divide(notional, leverageOf(draft), 8)) : null;
+  const paid = borrowed ? margin && fee && add(margin, fee) : notional && fee && (draft.side === "buy" ? add(notional, fee) : subtract(notional, fee));
+  const total = paid ?? null;
+  const asset = borrowed || draft.side === "buy" ? instrument.quote : instrument.base;
   const balance = balances.find((each) => each.asset === asset);
   const have = parse(balance?.available ?? "0");
-  const need = draft.side === "buy" ? total : quantity;
+  const need = borrowed || draft.side === "buy" ? total : quantity;
   const shown = parse(draft.side === "buy" ? quote?.ask_quantity : quote?.bid_quantity);
   return {
     price: price && toText(price),
@@ -166,24 +188,37 @@ export function estimate(draft: Draft, instrument: Instrument, quote: Quote | un
     feeRate,
     liquidity,
     total: total && toText(total),
+    borrowed,
     available: have && { asset, amount: toText(have), enough: !need || compare(need, have) <= 0 },
     beyondBest: liquidity === "taker" && quantity !== null && shown !== null && compare(quantity, shown) > 0,
   };
 }
 
-/** The quantity that `percent` of what is available would pay for (buy, fee included) or is (sell). */
+const ONE: Decimal = { digits: 1n, scale: 0 };
+const ZERO: Decimal = { digits: 0n, scale: 0 };
+
+/** One where nothing is typed: what the account has set is the venue's affair, and this the careful guess. */
+function leverageOf(draft: Draft): Decimal {
+  const times = parse(typedNumber(draft.leverage));
+  return times && compare(times, ONE) > 0 ? times : ONE;
+}
+
+/** The quantity that `percent` of what is available would pay for (buy, fee included; on margin, its part) or is (sell). */
 export function quantityFor(percent: number, draft: Draft, instrument: Instrument, quote: Quote | undefined, balances: readonly Balance[]): string | null {
-  const asset = draft.side === "buy" ? instrument.quote : instrument.base;
+  const borrowed = borrows(draft, instrument);
+  const asset = borrowed || draft.side === "buy" ? instrument.quote : instrument.base;
   const have = parse(balances.find((each) => each.asset === asset)?.available);
   const step = parse(instrument.quantity_step);
   const share = parse((percent / 100).toString());
   if (!have || !step || !share) return null;
   const part = multiply(have, share);
-  if (draft.side === "sell") return toText(floorTo(part, step));
+  if (draft.side === "sell" && !borrowed) return toText(floorTo(part, step));
   const price = priceOf(draft, quote);
   const rate = parse(instrument.taker_fee);
   if (!price || !rate) return null;
-  const each = multiply(price, add({ digits: 1n, scale: 0 }, rate));
-  const quantity = divide(part, each, step.scale + 2);
+  // What one unit takes: its part of the price, and the fee on all of it.
+  const leverage = borrowed ? leverageOf(draft) : ONE;
+  const each = multiply(price, add(ONE, multiply(rate, leverage)));
+  const quantity = divide(multiply(part, leverage), each, step.scale + 2);
   return quantity && toText(floorTo(quantity, step));
 }

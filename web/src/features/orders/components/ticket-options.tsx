@@ -3,9 +3,9 @@
 import { useState } from "react";
 import { Choice } from "@/components/ui/choice";
 import { Field, TextInput } from "@/components/ui/field";
-import type { OrderType, TimeInForce } from "@/lib/api/types";
+import type { Instrument, OrderType, TimeInForce } from "@/lib/api/types";
 import { typeWord } from "@/lib/order-status";
-import { type Draft, hasDuration, mayHaveExits, needsTrigger, type Problems } from "../ticket";
+import { type Draft, hasDuration, mayBorrow, mayHaveExits, needsTrigger, type Problems } from "../ticket";
 
 interface Part {
   draft: Draft;
@@ -39,6 +39,23 @@ export function TriggerFields({ draft, change, errors, currency }: Part) {
       {needsTrigger(draft.type) && <Price label={`${draft.type === "oco" ? "Stop" : "Trigger"} price, ${currency}`} value={draft.trigger} onChange={(trigger) => change({ trigger })} error={errors.trigger_price} />}
       {draft.type === "trailing_stop" && <Price label="Distance, %" value={draft.trail} onChange={(trail) => change({ trail })} error={errors.trailing_ratio} hint="It follows the best price at this distance." />}
     </>
+  );
+}
+
+const MARGINS: readonly { value: Draft["marginMode"]; label: string }[] = [
+  { value: "cross", label: "Cross: all the account's money" },
+  { value: "isolated", label: "Isolated: this position's own" },
+];
+
+/** Borrowed money, where the instrument can be traded with it. */
+export function MarginFields({ draft, change, errors, instrument }: Omit<Part, "currency"> & { instrument: Instrument }) {
+  if (!mayBorrow(instrument)) return null;
+  const perpetual = instrument.kind === "perpetual";
+  return (
+    <div className="grid grid-cols-2 gap-2">
+      <Price label="Leverage, ×" value={draft.leverage} onChange={(leverage) => change({ leverage })} error={errors.leverage} hint={perpetual ? `1 to ${instrument.max_leverage}; empty: the account's own` : `1 to ${instrument.max_leverage}; empty: paid in full`} />
+      <Choice label="Margin" value={draft.marginMode} onChange={(marginMode) => change({ marginMode })} options={MARGINS} />
+    </div>
   );
 }
 

@@ -16,10 +16,11 @@ import { useBeat } from "@/stream/clock";
 import { arrivals, useLink } from "@/stream/link";
 import { useTradeLock } from "@/stream/lock";
 import { quotes } from "@/stream/quotes";
+import { routeNote, useRoute } from "@/stream/route";
 import { sendOrder } from "../api";
 import { forgetSent, noteSent } from "../store";
-import { type Draft, EMPTY_DRAFT, type Estimate, estimate, isPriced, isTriggered, problemsOf, quantityFor, toOrder, typedNumber } from "../ticket";
-import { TicketOptions, TriggerFields } from "./ticket-options";
+import { type Draft, EMPTY_DRAFT, type Estimate, estimate, isPriced, isTriggered, onInstrument, problemsOf, quantityFor, toOrder, typedNumber } from "../ticket";
+import { MarginFields, TicketOptions, TriggerFields } from "./ticket-options";
 
 interface TicketProps {
   instrument: Instrument;
@@ -42,13 +43,18 @@ function useQuote({ venue, symbol }: Instrument): Quote | undefined {
 }
 
 export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
-  const account = useLink((state) => state.account);
+  const route = useRoute();
+  const { account } = route;
   const mode = useLink((state) => state.mode);
-  const lock = useTradeLock();
-  const balances = useQuery(balancesQuery(account)).data ?? NONE;
-  const overview = useQuery(overviewQuery(account)).data;
+  // The stream tells of the page's own account only.
+  const often = { refetchInterval: route.away === null ? (false as const) : 3_000 };
+  const balances = useQuery({ ...balancesQuery(account), ...often }).data ?? NONE;
+  const overview = useQuery({ ...overviewQuery(account), ...often }).data;
+  const locked = useTradeLock(route.away === null ? undefined : { tradingState: overview?.trading_state ?? null });
+  const lock = route.venue !== null && route.venue !== instrument.venue ? `${instrument.symbol} is not traded at ${route.venue}, where this account's orders go.` : locked;
   const quote = useQuote(instrument);
-  const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
+  const [typed, setDraft] = useState<Draft>(EMPTY_DRAFT);
+  const draft = onInstrument(typed, instrument);
   const [orderId, setOrderId] = useState(newOrderId);
   const [review, setReview] = useState(false);
   const [shown, setShown] = useState(false);
@@ -65,6 +71,12 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
   if (taken !== takenBefore) {
     setTakenBefore(taken);
     if (taken) change({ type: "limit", price: taken.price });
+  }
+  const [routedTo, setRoutedTo] = useState(account);
+  if (account !== routedTo) {
+    // What was reviewed was an order at another venue.
+    setRoutedTo(account);
+    setReview(false);
   }
   useEffect(() => {
     if (review) confirm.current?.focus();
@@ -95,7 +107,12 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
     onSending?.();
     try {
       await sendOrder(order);
-      tell(orderId, `${verb} ${amount} ${instrument.symbol}: handed in`, "Not confirmed yet. Its state follows below and under Orders.");
+      if (route.away === null) tell(orderId, `${verb} ${amount} ${instrument.symbol}: handed in`, "Not confirmed yet. Its state follows below and under Orders.");
+      else {
+        // The lists of this page are of its own account, so nothing there would ever confirm it.
+        forgetSent(orderId);
+        tell(orderId, `${verb} ${amount} ${instrument.symbol}: handed in at ${instrument.venue}`, `Not confirmed yet. It is an order of ${account}.`);
+      }
       reset();
       onSent?.();
     } catch (failure) {
@@ -126,6 +143,11 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
 
   return (
     <form onSubmit={submit} onKeyDown={escape} className="flex flex-col gap-3 p-3" aria-label={`Order ticket ${instrument.symbol}`} noValidate>
+      {route.away !== null && (
+        <p role="status" className="flex items-start gap-2 rounded-control border border-warning p-2 text-warning">
+          <Shape name="triangle" className="mt-1.5" /> {routeNote(route)}
+        </p>
+      )}
       <div className="flex flex-col gap-2">
         <Segmented label="Side" size="medium" value={draft.side} onChange={(side) => change({ side })} options={[{ value: "buy", label: "Buy", className: "text-up" }, { value: "sell", label: "Sell", className: "text-down" }]} />
         <Segmented label="Type" size="medium" value={isTriggered(draft.type) ? "stop" : draft.type} onChange={(type) => change({ type })} options={[{ value: "limit", label: "Limit" }, { value: "market", label: "Market" }, { value: "stop", label: "Stop…" }]} />
@@ -146,6 +168,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
           </Button>
         ))}
       </div>
+      <MarginFields draft={draft} change={change} errors={errors} instrument={instrument} />
       <TicketOptions draft={draft} change={change} errors={errors} currency={instrument.quote} />
       <Costs guess={guess} instrument={instrument} side={draft.side} />
       {overview && <NearestLimit limits={overview.limits} />}
@@ -164,7 +187,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
           <p className="flex flex-wrap items-center gap-x-2">
             <SideMark side={draft.side} />
             <span className="num font-semibold">{amount}</span>
-            <span className="text-muted">{inWords(draft)}</span>
+            <span className="text-muted">{inWords(draft, guess.borrowed)}</span>
           </p>
           <p className="text-dense text-muted">
             {account} at {instrument.venue} · {mode === "paper" ? "paper, no real money" : "real money"}
@@ -188,7 +211,7 @@ export function Ticket({ instrument, taken, onSending, onSent }: TicketProps) {
 const price = (text: string) => formatNumber(typedNumber(text));
 
 /** The order as a sentence, for the last look before it goes. */
-function inWords(draft: Draft): string {
+function inWords(draft: Draft, borrowed: boolean): string {
   const until = { gtc: "until cancelled", gtd: `until ${draft.until.replace("T", " ")} local time`, ioc: "at once or not at all, in part if need be", fok: "at once and whole, or not at all", post_only: "only if it rests in the book" }[draft.timeInForce];
   const what: Record<Draft["type"], string> = {
     limit: `at ${price(draft.price)} or better, ${until}`,
@@ -202,7 +225,8 @@ function inWords(draft: Draft): string {
   };
   if (draft.type === "stop" && draft.side === "buy") what.stop = `at the market once the price has risen to ${price(draft.trigger)}`;
   const exits = [draft.stopLoss && `stop at ${price(draft.stopLoss)}`, draft.takeProfit && `take-profit at ${price(draft.takeProfit)}`].filter(Boolean).join(" and ");
-  return [what[draft.type], draft.reduceOnly && "only to reduce the position", exits && !draft.reduceOnly && !isTriggered(draft.type) && `then guarded by a ${exits}`].filter(Boolean).join(", ");
+  const margin = borrowed && !draft.reduceOnly && [draft.leverage && `at ${price(draft.leverage)} times its margin`, draft.marginMode].filter(Boolean).join(", ");
+  return [what[draft.type], margin, draft.reduceOnly && "only to reduce the position", exits && !draft.reduceOnly && !isTriggered(draft.type) && `then guarded by a ${exits}`].filter(Boolean).join(", ");
 }
 
 function Costs({ guess, instrument, side }: { guess: Estimate; instrument: Instrument; side: Draft["side"] }) {
@@ -215,12 +239,12 @@ function Costs({ guess, instrument, side }: { guess: Estimate; instrument: Instr
         Fee, {guess.liquidity} {formatPercent(guess.feeRate, { precision: 3 })} %
       </dt>
       <dd className="num text-right">{money(guess.fee)}</dd>
-      <dt className="text-muted">{side === "buy" ? "Total to pay" : "You receive"}</dt>
+      <dt className="text-muted">{guess.borrowed ? "Margin and fee" : side === "buy" ? "Total to pay" : "You receive"}</dt>
       <dd className="num text-right font-medium">{money(guess.total)}</dd>
       <dt className="text-muted">Available, {guess.available?.asset ?? "—"}</dt>
       <dd className={`num text-right ${guess.available && !guess.available.enough ? "text-warning" : ""}`}>
         {guess.available && !guess.available.enough && <Shape name="triangle" className="mr-1" />}
-        {formatNumber(guess.available?.amount, { precision: side === "buy" ? 2 : precisionOf(instrument.quantity_step) })}
+        {formatNumber(guess.available?.amount, { precision: side === "buy" || guess.borrowed ? 2 : precisionOf(instrument.quantity_step) })}
       </dd>
       {guess.available && !guess.available.enough && <p className="col-span-2 text-warning">Not enough available: this would be refused.</p>}
       {guess.beyondBest && <p className="col-span-2 text-warning">More than the best price shows: part will fill at a worse one.</p>}
