@@ -1,89 +1,103 @@
-"""The computing process: real, killed, kept busy and stopped."""
+"""The engine as the runner has it: real processes, killed, kept busy, given up."""
 
 import asyncio
 
 import pytest
-from algotrendy_backtest.adapters import engine_process
 from algotrendy_backtest.adapters.engine_process import EngineProcess
+from algotrendy_backtest.computing.confinement import Limits
+from algotrendy_backtest.computing.tasks import Ground, Tried
 from algotrendy_backtest.domain import compute
 from algotrendy_backtest.errors import EngineDied
 from algotrendy_common.errors import Refused
+from algotrendy_common.events.backtest import BacktestKind, SearchSettings
 
 
 @pytest.fixture
 async def engine():
-    engine = EngineProcess()
+    engine = EngineProcess(Limits(cpu_s=60))
     yield engine
     await engine.close()
 
 
-class Told:
-    """Progress that remembers, and can wait."""
+class Kept:
+    """Trials of a run, in memory; asks for a pause after ``pause_at`` of them."""
 
-    def __init__(self, *, hold: bool = False) -> None:
-        self.steps: list[tuple[int, int]] = []
-        self.reached = asyncio.Event()
-        self.hold = hold
+    def __init__(self, pause_at: int | None = None) -> None:
+        self.trials: dict[int, Tried] = {}
+        self.times: list[int] = []
+        self.pause_at = pause_at
 
-    async def __call__(self, done: int, total: int) -> None:
-        self.steps.append((done, total))
-        self.reached.set()
-        if self.hold:
-            await asyncio.Event().wait()
+    async def known(self) -> dict[int, dict[int, Tried]]:
+        return {0: dict(self.trials)}
 
-
-async def test_computes_elsewhere_what_would_be_computed_here(engine, spec, bars, instrument) -> None:
-    told = Told()
-    outcome = await engine.run(spec(), instrument, bars, told)
-    assert outcome == compute(spec(), instrument, bars, lambda done, total: None)
-    assert told.steps == [(len(bars), len(bars))]
+    async def keep(self, window: int, tried: list[Tried]) -> bool:
+        self.trials |= {each.number: each for each in tried}
+        self.times += [each.number for each in tried]
+        return self.pause_at is not None and len(self.trials) >= self.pause_at
 
 
-async def test_a_refusal_comes_back_as_itself_and_the_process_goes_on(engine, spec, bars, instrument) -> None:
+async def nothing(stage: str, done: int, total: int) -> None:
+    """Progress is of no interest here."""
+
+
+async def test_computes_elsewhere_what_would_be_computed_here_and_survives_refusal_and_death(
+    engine, spec, bars, instrument
+) -> None:
+    told = []
+
+    async def tell(stage: str, done: int, total: int) -> None:
+        told.append((stage, done, total))
+
+    done = await engine.run(Ground(spec(), instrument, bars), Kept(), tell)
+    assert done.outcome == compute(spec(), instrument, bars, lambda done, total: None)
+    assert told == [("computing", len(bars), len(bars))]
+    first = engine._bench.pid
     with pytest.raises(Refused) as refused:
-        await engine.run(spec(strategy_kind="oracle"), instrument, bars, Told())
+        await engine.run(Ground(spec(strategy_kind="oracle"), instrument, bars), Kept(), nothing)
     assert refused.value.code == "strategy_unknown"
-    first = engine._process.pid
-    await engine.run(spec(), instrument, bars, Told())
-    assert engine._process.pid == first
+    await engine.run(Ground(spec(), instrument, bars), Kept(), nothing)
+    assert engine._bench.pid == first
 
-
-async def test_a_killed_process_is_told_of_and_replaced(engine, spec, bars, instrument) -> None:
-    await engine.run(spec(), instrument, bars, Told())
-    engine._process.kill()
-    engine._process.join()
-    await engine.run(spec(), instrument, bars, Told())
-
-    class Killing(Told):
-        async def __call__(self, done: int, total: int) -> None:
-            engine._process.kill()
-            engine._process.join()
+    async def kill(stage: str, done: int, total: int) -> None:
+        engine._bench.kill()
+        engine._bench._process.join()
 
     with pytest.raises(EngineDied) as died:
         # The answer is in the pipe before the process dies only if it was quick; a second run settles it.
         while True:
-            await engine.run(spec(), instrument, bars, Killing())
+            await engine.run(Ground(spec(), instrument, bars), Kept(), kill)
     assert died.value.context["exit_code"] == -9
+    assert (await engine.run(Ground(spec(), instrument, bars), Kept(), nothing)).outcome.fills
 
 
 async def test_a_run_that_is_given_up_leaves_no_process_at_work(engine, spec, bars, instrument) -> None:
-    told = Told(hold=True)
-    running = asyncio.create_task(engine.run(spec(), instrument, bars, told))
-    await told.reached.wait()
-    process = engine._process
+    reached = asyncio.Event()
+
+    async def hold(stage: str, done: int, total: int) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(engine.run(Ground(spec(), instrument, bars), Kept(), hold))
+    await reached.wait()
+    process = engine._bench._process
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
+        await asyncio.wait_for(running, 20)
     assert not process.is_alive()
-    assert (await engine.run(spec(), instrument, bars, Told())).fills
 
 
-def test_whatever_a_strategy_raises_fails_the_run_alone(spec, bars, instrument, monkeypatch) -> None:
-    def broken(*arguments: object) -> None:
-        raise ZeroDivisionError("in the strategy")
-
-    monkeypatch.setattr(engine_process, "compute", broken)
-    answer = engine_process._answer(engine_process._Job(spec(), instrument, bars), connection=None)
-    assert answer.code == "strategy_failed"
-    assert "ZeroDivisionError" in answer.message
-    assert "broken, line" in answer.message
+async def test_a_search_pauses_and_goes_on_where_it_was(engine, spec, bars, instrument) -> None:
+    search = SearchSettings(space={"fast": "2:8:2", "slow": "20:50:10"})
+    ground = Ground(spec(kind=BacktestKind.SWEEP, search=search), instrument, bars)
+    kept = Kept(pause_at=5)
+    paused = await engine.run(ground, kept, nothing)
+    assert paused.outcome is None
+    assert 5 <= len(kept.trials) < 16
+    kept.pause_at = None
+    done = await engine.run(ground, kept, nothing)
+    assert sorted(kept.times) == list(range(16))  # none was computed twice
+    assert done.trials == 16
+    best = max(kept.trials.values(), key=lambda tried: (tried.objective is not None, tried.objective or 0))
+    assert done.best == spec().parameters | dict(best.parameters)
+    direct = compute(spec(parameters=dict(best.parameters)), instrument, bars, lambda done, total: None)
+    assert done.outcome.result_hash == direct.result_hash == best.result_hash

@@ -9,6 +9,7 @@ from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed, BacktestRequested
 from algotrendy_common.ids import new_id
 from algotrendy_common.rpc.backtest import RUN, RUNS, RunAsked, RunsAsked
+from algotrendy_common.rpc.catalogue import CALLS
 from algotrendy_common.subjects import CATALOGUE
 from algotrendy_common.testing.waiting import eventually
 
@@ -177,4 +178,4 @@ async def test_what_is_declared_is_what_the_catalogue_says(platform) -> None:
     owned = {event for row in CATALOGUE if row.owners == ("backtest",) for event in row.events}
     assert owned <= app.published
     assert {reading.row.pattern for reading in app.bus.readings} == {"backtest.job"}
-    assert set(app.bus.answered) == {"rpc.backtest.run", "rpc.backtest.runs"}
+    assert set(app.bus.answered) == {call.subject for call in CALLS if call.service == "backtest"}

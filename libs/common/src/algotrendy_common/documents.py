@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from algotrendy_common.permissions import USERS, publish_allowed, subscribe_allowed
 from algotrendy_common.rpc.catalogue import CALLS
-from algotrendy_common.subjects import CATALOGUE, SERVICES, STREAMS, Stream, Subject
+from algotrendy_common.subjects import BUCKETS, CATALOGUE, SERVICES, STREAMS, Stream, Subject
 
 _NOTE = "<!-- Written by `make docs` from the catalogue in libs/common; edit that, not this. -->\n"
 _REFS = "#/components/schemas/{model}"
@@ -40,6 +40,18 @@ def subjects_page() -> str:
         "| stream | kept in | for at most | size at most | when full | work queue | delete and purge |",
         "|---|---|---|---|---|---|---|",
         *(_stream_line(stream) for stream in STREAMS),
+        "",
+        "## Buckets",
+        "",
+        "Files in JetStream's object store.",
+        "",
+        "| bucket | what | kept by | for at most | size at most |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{bucket.name}` | {bucket.meaning} | {', '.join(bucket.owners)} | {bucket.max_age.days} days "
+            f"| {bucket.max_bytes // (1024 * 1024)} MiB |"
+            for bucket in BUCKETS
+        ),
         "",
         "## Calls",
         "",

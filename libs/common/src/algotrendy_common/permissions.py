@@ -6,7 +6,7 @@ Invariant: no list here is written by hand; a subject that is not in the catalog
 from typing import Any
 
 from algotrendy_common.rpc.catalogue import CALLS
-from algotrendy_common.subjects import CATALOGUE, SERVICES, Delivery, Subject, inbox_prefix
+from algotrendy_common.subjects import BUCKETS, CATALOGUE, SERVICES, Bucket, Delivery, Subject, inbox_prefix
 
 MIGRATOR = "migrator"
 """Creates streams and consumers; the only user that may."""
@@ -36,7 +36,24 @@ def publish_allowed(user: str) -> list[str]:
         allowed |= {f"$JS.API.CONSUMER.INFO.{name}", f"$JS.ACK.{name}.>"}
         if delivery is Delivery.BATCH:
             allowed.add(f"$JS.API.CONSUMER.MSG.NEXT.{name}")
+    allowed |= {subject for bucket in BUCKETS if user in bucket.owners for subject in _keeping(bucket)}
     return sorted(allowed)
+
+
+def _keeping(bucket: Bucket) -> set[str]:
+    """To put and get files: their chunks and descriptions, and to take away what was replaced."""
+    stream = bucket.stream
+    return {
+        f"$O.{bucket.name}.C.>",
+        f"$O.{bucket.name}.M.>",
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.STREAM.PURGE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.FC.{stream}.>",
+    }
 
 
 def subscribe_allowed(user: str) -> list[str]:

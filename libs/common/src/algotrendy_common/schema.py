@@ -25,7 +25,7 @@ from nats.js.api import (
 from yoyo import get_backend, read_migrations
 
 from algotrendy_common.permissions import MIGRATOR, deliver_subject
-from algotrendy_common.subjects import CATALOGUE, STREAMS, Delivery, Storage, Stream, inbox_prefix
+from algotrendy_common.subjects import BUCKETS, CATALOGUE, STREAMS, Bucket, Delivery, Storage, Stream, inbox_prefix
 
 _COMMON = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"^[a-z_]+$")
@@ -117,6 +117,7 @@ async def migrate_streams(nats_url: str, seed_file: Path | None) -> list[str]:
     try:
         jetstream = client.jetstream(timeout=10)
         made = [stream.name for stream in STREAMS if await _put_stream(jetstream, stream)]
+        made += [bucket.stream for bucket in BUCKETS if await _put_bucket(jetstream, bucket)]
         for row in CATALOGUE:
             for service, delivery in row.readers.items():
                 if row.stream is None or delivery is Delivery.HOT:
@@ -153,8 +154,29 @@ async def _put_stream(jetstream: JetStreamContext, stream: Stream) -> bool:
         deny_purge=stream.sealed,
         num_replicas=1,
     )
+    return await _put(jetstream, stream.name, config)
+
+
+async def _put_bucket(jetstream: JetStreamContext, bucket: Bucket) -> bool:
+    """As NATS's own clients make a bucket."""
+    config = StreamConfig(
+        name=bucket.stream,
+        description=bucket.meaning,
+        subjects=[f"$O.{bucket.name}.C.>", f"$O.{bucket.name}.M.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=bucket.max_age.total_seconds(),
+        max_bytes=bucket.max_bytes,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        num_replicas=1,
+    )
+    return await _put(jetstream, bucket.stream, config)
+
+
+async def _put(jetstream: JetStreamContext, name: str, config: StreamConfig) -> bool:
     try:
-        await jetstream.stream_info(stream.name)
+        await jetstream.stream_info(name)
     except nats.js.errors.NotFoundError:
         await jetstream.add_stream(config)
         return True

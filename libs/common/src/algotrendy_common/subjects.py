@@ -57,6 +57,33 @@ OPS = Stream("OPS", Storage.FILE, max_age=timedelta(days=30), max_bytes=256 * _M
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """Files in JetStream's object store; whoever else wants one asks an owner."""
+
+    name: str
+    owners: tuple[str, ...]
+    max_age: timedelta
+    max_bytes: int
+    """When full, storing fails: nothing that somebody was told of goes before its time."""
+    meaning: str
+
+    @property
+    def stream(self) -> str:
+        """The stream that NATS keeps it in."""
+        return f"OBJ_{self.name}"
+
+
+BACKTEST_ARTEFACTS = Bucket(
+    "backtest_artefacts",
+    ("backtest",),
+    timedelta(days=90),
+    2048 * _MIB,
+    "Files of results",
+)
+BUCKETS: tuple[Bucket, ...] = (BACKTEST_ARTEFACTS,)
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One row: ``pattern`` names fields of the event in braces."""
 
@@ -175,7 +202,7 @@ CATALOGUE: tuple[Subject, ...] = (
         "order.cancel.requested",
         (order.OrderCancelRequested,),
         ORDERS,
-        ("gateway",),
+        ("agent", "gateway"),
         {"broker_gateway": Delivery.DURABLE},
         "Somebody wants a working order gone",
     ),

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Side
-from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.money import from_float
 from algotrendy_common.rpc.backtest import RunEquity, RunTrade
@@ -74,11 +73,17 @@ def checked(spec: BacktestSpec) -> tuple[AnyStrategy, Parameters]:
 
 
 def config_of(spec: BacktestSpec) -> BacktestConfig:
-    """The engine's configuration; raises Refused for what this engine cannot do."""
-    if spec.latency_ms:
-        raise Refused("latency_unsupported", "this engine fills at the next bar's open and knows no latency")
+    """The engine's configuration. Fees are the instrument's affair: see ``at_the_fees_of``."""
     return BacktestConfig(
-        spec.initial_cash, slippage_bps=spec.slippage_bps, allow_short=spec.allow_short, seed=spec.seed
+        spec.initial_cash,
+        slippage_bps=spec.slippage_bps,
+        allow_short=spec.allow_short,
+        seed=spec.seed,
+        latency_ms=spec.latency_ms,
+        leverage=spec.leverage,
+        borrow_rate=spec.borrow_rate,
+        volume_share=spec.volume_share,
+        impact=spec.impact,
     )
 
 

@@ -2,9 +2,11 @@
 
 AlgoTrendyError
 ├── Retryable
-│   └── EngineDied       the process that computes ended under a run: out of memory, killed
+│   ├── EngineDied       the process that computes ended under a run: out of memory, killed
+│   └── ClaimLost        another worker has the run: this one was taken for dead
 └── Refused
     ├── RunUnknown       nobody asked for such a run
+    ├── ArtefactUnknown  a run has no such file, or its time is over
     ├── NothingToRunOn   no instrument, no candles, or too many of them
     ├── NothingFound     a search without one trial that counts
     └── RunTooLong       the run was stopped at its time limit
@@ -17,6 +19,11 @@ from algotrendy_common.errors import Refused, Retryable
 
 class EngineDied(Retryable):
     """The computing process ended without an answer."""
+
+
+class ClaimLost(Retryable):
+    def __init__(self, run_id: str) -> None:
+        super().__init__("another worker has the run", run_id=run_id)
 
 
 class RunUnknown(Refused):
@@ -39,3 +46,8 @@ class NothingFound(Refused):
         super().__init__(
             "nothing_found", f"none of {trials} trials had a defined objective and enough trades", trials=trials
         )
+
+
+class ArtefactUnknown(Refused):
+    def __init__(self, run_id: str, name: str) -> None:
+        super().__init__("artefact_unknown", "the run has no such file, or not any more", run_id=run_id, name=name)

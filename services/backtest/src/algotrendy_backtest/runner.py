@@ -6,27 +6,32 @@ is dead-lettered.
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 
 from algotrendy_common.bus import Bus
 from algotrendy_common.clock import Clock
 from algotrendy_common.database import UNREACHABLE, Database
 from algotrendy_common.enums import Severity
 from algotrendy_common.errors import Refused, Retryable
-from algotrendy_common.events.backtest import BacktestFinished, BacktestProgressed, BacktestRequested
+from algotrendy_common.events.backtest import BacktestFinished, BacktestKind, BacktestProgressed, BacktestRequested
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.ops import MessageDeadLettered
 from algotrendy_common.ids import new_id
+from algotrendy_common.rpc.backtest import ArtefactInfo
 from algotrendy_common.subjects import subject_of
 from algotrendy_common.telemetry import DEAD_LETTERS, log
 
 from algotrendy_backtest import store
+from algotrendy_backtest.computing.tasks import Ground
 from algotrendy_backtest.domain import Claim, Outcome, checked
 from algotrendy_backtest.errors import RunTooLong
-from algotrendy_backtest.ports import Engine, History
+from algotrendy_backtest.ports import Engine, Files, History
 from algotrendy_backtest.settings import BacktestSettings
+from algotrendy_backtest.trial_store import Trials
 
 _JOB = subject_of(BacktestRequested)
 
@@ -39,6 +44,7 @@ class Runner:
         clock: Clock,
         history: History,
         engine: Engine,
+        files: Files,
         settings: BacktestSettings,
         waiting: asyncio.Event,
     ) -> None:
@@ -48,6 +54,7 @@ class Runner:
         self._clock = clock
         self._history = history
         self._engine = engine
+        self._files = files
         self._settings = settings
         self._waiting = waiting
         self._worker = new_id()
@@ -78,7 +85,7 @@ class Runner:
             return
         try:
             async with self._lease_kept(claim):
-                outcome = await self._compute(claim)
+                await self._compute(claim)
         except asyncio.CancelledError:
             # The service stops, which is not the run's fault: whoever is there next may begin it at once.
             async with self._database.transaction() as transaction:
@@ -92,22 +99,38 @@ class Runner:
                 await self._give_up(claim, f"{type(error).__name__}: {error}")
             else:
                 await self._release(claim, f"{type(error).__name__}: {error}")
-        else:
-            await self._keep(claim, outcome)
 
-    async def _compute(self, claim: Claim) -> Outcome:
-        checked(claim.spec)
-        limit = self._settings.run_timeout.total_seconds()
-        try:
-            async with asyncio.timeout(limit):
-                instrument = await self._history.instrument(claim.spec)
-                bars = await self._history.bars(claim.spec, self._settings.max_bars, self._telling(claim, "candles"))
-                return await self._engine.run(claim.spec, instrument, bars, self._telling(claim, "computing"))
-        except TimeoutError as error:
-            raise RunTooLong(limit) from error
+    async def _compute(self, claim: Claim) -> None:
+        """The whole run, its files stored and its end said, while the lease is kept."""
+        spec = claim.spec
+        checked(spec)
+        alone = spec.kind is BacktestKind.RUN
+        limit = (self._settings.run_timeout if alone else self._settings.search_timeout).total_seconds()
+        telling = _Telling(self._database, self._events, claim.run_id, self._clock)
+        with tempfile.TemporaryDirectory(prefix="algotrendy-run-") as folder:
+            try:
+                async with asyncio.timeout(limit):
+                    instrument = await self._history.instrument(spec)
+                    bars = await self._history.bars(
+                        spec, self._settings.max_bars, lambda done, total: telling("candles", done, total)
+                    )
+                    trials = Trials(self._database, claim.run_id, self._worker)
+                    conducted = await self._engine.run(Ground(spec, instrument, bars), trials, telling, folder)
+            except TimeoutError as error:
+                raise RunTooLong(limit) from error
+            if conducted.outcome is None:
+                await self._pause(claim)
+                return
+            files = await self._files.put(claim.run_id, Path(folder))
+            await self._keep(claim, conducted.outcome, files)
 
-    def _telling(self, claim: Claim, stage: str) -> "_Telling":
-        return _Telling(self._database, self._events, claim.run_id, stage, self._clock)
+    async def _pause(self, claim: Claim) -> None:
+        async with self._database.transaction() as transaction:
+            if await store.paused(transaction, claim.run_id, self._worker):
+                await transaction.emit(
+                    self._events.make(BacktestProgressed, run_id=claim.run_id, stage="paused", done=0, total=0)
+                )
+                self._log.info("run paused", run_id=claim.run_id)
 
     @asynccontextmanager
     async def _lease_kept(self, claim: Claim) -> AsyncIterator[None]:
@@ -127,10 +150,10 @@ class Runner:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
 
-    async def _keep(self, claim: Claim, outcome: Outcome) -> None:
+    async def _keep(self, claim: Claim, outcome: Outcome, files: list[ArtefactInfo]) -> None:
         event = self._finished(claim, ok=True, error=None, outcome=outcome)
         async with self._database.transaction() as transaction:
-            if await store.finish(transaction, claim.run_id, self._worker, self._clock.now(), outcome):
+            if await store.finish(transaction, claim.run_id, self._worker, self._clock.now(), outcome, files):
                 await transaction.emit(event)
                 self._log.info("run finished", run_id=claim.run_id, result_hash=outcome.result_hash)
 
@@ -179,20 +202,20 @@ class _Telling:
 
     _EVERY = timedelta(milliseconds=250)
 
-    def __init__(self, database: Database, events: EventFactory, run_id: str, stage: str, clock: Clock) -> None:
+    def __init__(self, database: Database, events: EventFactory, run_id: str, clock: Clock) -> None:
         self._database = database
         self._events = events
         self._run_id = run_id
-        self._stage = stage
         self._clock = clock
         self._last = clock.now() - self._EVERY
+        self._stage = ""
 
-    async def __call__(self, done: int, total: int) -> None:
+    async def __call__(self, stage: str, done: int, total: int) -> None:
         now = self._clock.now()
-        if now - self._last < self._EVERY and done != total:
+        if stage == self._stage and now - self._last < self._EVERY and done != total:
             return
-        self._last = now
+        self._last, self._stage = now, stage
         async with self._database.transaction() as transaction:
             await transaction.emit(
-                self._events.make(BacktestProgressed, run_id=self._run_id, stage=self._stage, done=done, total=total)
+                self._events.make(BacktestProgressed, run_id=self._run_id, stage=stage, done=done, total=total)
             )

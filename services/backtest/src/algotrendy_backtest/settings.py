@@ -5,6 +5,8 @@ from datetime import timedelta
 from algotrendy_common.settings import ServiceSettings
 from pydantic import Field
 
+from algotrendy_backtest.search.places import Place
+
 
 class BacktestSettings(ServiceSettings):
     run_timeout: timedelta = timedelta(minutes=10)
@@ -17,3 +19,12 @@ class BacktestSettings(ServiceSettings):
     """A worker that does not renew its claim for so long is taken for dead and its run begun by another."""
     poll_interval: timedelta = timedelta(seconds=1)
     """How often waiting runs of other workers, and those to be tried again, are looked for."""
+    run_memory: int = Field(8 * 1024**3, ge=256 * 1024**2)
+    """Bytes that a computing process may use."""
+    search_workers: int = Field(1, ge=1)
+    """Processes, or Ray workers, of a search."""
+    search_on: Place = Place.PROCESSES
+    ray_address: str | None = None
+    """Of a Ray cluster; searches are then computed there."""
+    search_timeout: timedelta = timedelta(hours=6)
+    """Of a whole search; each of its trials has ``run_timeout``."""

@@ -4,13 +4,14 @@ Invariant: a run is asked for once and ends once. Only the worker that holds the
 so one that was taken for dead and comes back writes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 from algotrendy_common.database import Transaction
 from algotrendy_common.events.backtest import BacktestRequested, BacktestSpec
-from algotrendy_common.rpc.backtest import Run, RunEquity, RunSummary, RunTrade
+from algotrendy_common.rpc.backtest import ArtefactInfo, Run, RunEquity, RunSummary, RunTrade
 
 from algotrendy_backtest.domain import Claim, Outcome
 
@@ -74,11 +75,35 @@ async def hand_back(transaction: Transaction, run_id: str, worker: str, now: dat
     )
 
 
+async def paused(transaction: Transaction, run_id: str, worker: str) -> bool:
+    """Out of the queue until somebody has it go on; how often it was begun is forgotten."""
+    return await _as_holder(transaction, "status = 'paused', claimed_by = NULL, attempts = 0", run_id, worker)
+
+
+async def pause_wanted(transaction: Transaction, run_id: str, wanted: bool, now: datetime) -> None:
+    """What nobody works on changes at once; a worker asks between trials."""
+    await transaction.execute(
+        "UPDATE run SET pause_wanted = $2, not_before = $3,"
+        " status = CASE WHEN $2 AND status = 'queued' THEN 'paused' WHEN NOT $2 AND status = 'paused' THEN 'queued'"
+        "   ELSE status END WHERE run_id = $1 AND status IN ('queued', 'running', 'paused')",
+        run_id,
+        wanted,
+        now,
+    )
+
+
 async def fail(transaction: Transaction, run_id: str, worker: str, now: datetime, error: str) -> bool:
     return await _as_holder(transaction, "status = 'failed', finished_at = $3, error = $4", run_id, worker, now, error)
 
 
-async def finish(transaction: Transaction, run_id: str, worker: str, now: datetime, outcome: Outcome) -> bool:
+async def finish(
+    transaction: Transaction,
+    run_id: str,
+    worker: str,
+    now: datetime,
+    outcome: Outcome,
+    files: Sequence[ArtefactInfo] = (),
+) -> bool:
     """Keep a run's outcome; False, and nothing written, where the claim was lost."""
     held = await _as_holder(
         transaction,
@@ -99,6 +124,10 @@ async def finish(transaction: Transaction, run_id: str, worker: str, now: dateti
         "INSERT INTO run_equity (run_id, time, equity) VALUES ($1, $2, $3)",
         [(run_id, point.time, point.equity) for point in outcome.equity],
     )
+    await transaction.execute_many(
+        "INSERT INTO artefact (run_id, name, media_type, size, sha256) VALUES ($1, $2, $3, $4, $5)",
+        [(run_id, file.name, file.media_type, file.size, file.sha256) for file in files],
+    )
     return True
 
 
@@ -109,10 +138,37 @@ async def _as_holder(transaction: Transaction, change: str, run_id: str, worker:
     return status.endswith(" 1")
 
 
-async def runs(transaction: Transaction, limit: int) -> tuple[RunSummary, ...]:
+async def runs(transaction: Transaction, limit: int, offset: int = 0) -> tuple[RunSummary, ...]:
     """Newest first."""
-    rows = await transaction.fetch(f"SELECT {_SUMMARY} FROM run ORDER BY requested_at DESC, run_id LIMIT $1", limit)
+    rows = await transaction.fetch(
+        f"SELECT {_SUMMARY} FROM run ORDER BY requested_at DESC, run_id LIMIT $1 OFFSET $2", limit, offset
+    )
     return tuple(_summary(row) for row in rows)
+
+
+async def summary(transaction: Transaction, run_id: str) -> RunSummary | None:
+    row = await transaction.fetch_row(f"SELECT {_SUMMARY} FROM run WHERE run_id = $1", run_id)
+    return None if row is None else _summary(row)
+
+
+async def fills(transaction: Transaction, run_id: str, offset: int, limit: int) -> tuple[tuple[RunTrade, ...], int]:
+    """A page, oldest first, and how many there are."""
+    total = await transaction.fetch_value("SELECT count(*) FROM run_fill WHERE run_id = $1", run_id)
+    rows = await transaction.fetch(
+        "SELECT time, side, price, quantity, fee, pnl FROM run_fill WHERE run_id = $1"
+        " ORDER BY position LIMIT $2 OFFSET $3",
+        run_id,
+        limit,
+        offset,
+    )
+    return tuple(RunTrade(**row) for row in rows), total
+
+
+async def artefacts(transaction: Transaction, run_id: str) -> tuple[ArtefactInfo, ...]:
+    rows = await transaction.fetch(
+        "SELECT name, media_type, size, sha256 FROM artefact WHERE run_id = $1 ORDER BY name", run_id
+    )
+    return tuple(ArtefactInfo(**row) for row in rows)
 
 
 async def run(transaction: Transaction, run_id: str) -> Run | None:

@@ -39,4 +39,9 @@ CALLS: tuple[Call[Any, Any], ...] = (
     agent.RECALL,
     backtest.RUN,
     backtest.RUNS,
+    backtest.TRADES,
+    backtest.TRIALS,
+    backtest.ARTEFACTS,
+    backtest.ARTEFACT,
+    backtest.PAUSE,
 )

@@ -1,119 +1,109 @@
-"""The process that computes runs: kept warm between them, killed when one takes too long, replaced when it dies.
+"""Jobs off the event loop: a thread conducts, processes compute, and end with a job that takes too long.
 
-A process and not a thread, so that a run can neither stop the event loop nor take the service down with it.
-Invariant: one run at a time; whatever ends a run early leaves no process behind that still works on it.
+Processes and not threads compute, so that a run can neither stop the event loop nor take the service down with it.
+Invariant: one job at a time; whatever ends a job early leaves no process behind that still works on it.
 """
 
 import asyncio
-import contextlib
-import multiprocessing
-import signal
-import traceback
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
-from algotrendy_common.errors import Refused
-from algotrendy_common.events.backtest import BacktestSpec
-from algotrendy_core.backtest.series import BarSeries
-from algotrendy_core.instruments import Instrument
-
-from algotrendy_backtest.domain import Outcome, compute
-from algotrendy_backtest.errors import EngineDied
-from algotrendy_backtest.ports import Progress
-
-_SPAWN = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    spec: BacktestSpec
-    instrument: Instrument
-    bars: BarSeries
-
-
-@dataclass(frozen=True, slots=True)
-class _Progressed:
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    code: str
-    message: str
+from algotrendy_backtest.computing.child import Child
+from algotrendy_backtest.computing.confinement import Limits
+from algotrendy_backtest.computing.tasks import Ground, Tried
+from algotrendy_backtest.conduct import Conducted, Conductor
+from algotrendy_backtest.ports import Progress, TrialStore
+from algotrendy_backtest.search.executors import Executor
+from algotrendy_backtest.search.places import Place, executor_at
 
 
 class EngineProcess:
-    def __init__(self) -> None:
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+    def __init__(
+        self, limits: Limits, *, workers: int = 1, place: Place = Place.PROCESSES, address: str | None = None
+    ) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._place = place
+        self._address = address
+        self._bench = Child(limits)
         self._one_at_a_time = asyncio.Lock()
 
-    async def run(self, spec: BacktestSpec, instrument: Instrument, bars: BarSeries, progress: Progress) -> Outcome:
+    async def run(self, ground: Ground, trials: TrialStore, progress: Progress, folder: str | None = None) -> Conducted:
+        """Raises Refused for what is wrong with the job and Retryable for what is not its fault."""
         async with self._one_at_a_time:
-            connection = self._connected()
+            bridge = _Bridge(asyncio.get_running_loop(), trials, progress, await trials.known())
+            executors: list[Executor] = []
+
+            def executor(ground: Ground) -> Executor:
+                made = executor_at(self._place, ground, self._workers, self._limits, address=self._address)
+                executors.append(made)
+                return made
+
+            conductor = Conductor(self._bench, executor, bridge, bridge.progress, bridge.stopped, folder)
+            conducting = asyncio.create_task(asyncio.to_thread(conductor.conduct, ground))
             try:
-                await asyncio.to_thread(connection.send, _Job(spec, instrument, bars))
-                while True:
-                    message = await asyncio.to_thread(connection.recv)
-                    if not isinstance(message, _Progressed):
-                        break
-                    await progress(message.done, message.total)
-            except (EOFError, OSError) as error:
-                code = self._end()
-                raise EngineDied("the computing process ended", exit_code=code) from error
-            except BaseException:
-                # Cancelled or timed out: the process is still busy with this run, and must not be with the next.
-                self._end()
+                return await asyncio.shield(conducting)
+            except asyncio.CancelledError:
+                # The thread is in the middle of the job: what it waits for ends, and so does it.
+                bridge.abandon()
+                self._bench.kill()
+                await asyncio.gather(conducting, return_exceptions=True)
                 raise
-        if isinstance(message, _Failed):
-            raise Refused(message.code, message.message)
-        assert isinstance(message, Outcome)
-        return message
 
     async def close(self) -> None:
-        self._end()
-
-    def _connected(self) -> Connection:
-        if self._process is not None and self._process.is_alive() and self._connection is not None:
-            return self._connection
-        self._end()
-        ours, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=serve, args=(theirs,), name="backtest-engine", daemon=True)
-        self._process.start()
-        theirs.close()
-        self._connection = ours
-        return ours
-
-    def _end(self) -> int | None:
-        process, self._process, self._connection = self._process, None, None
-        if process is None:
-            return None
-        # Killing closes the far end of the pipe, which wakes the thread that waits on ours.
-        process.kill()
-        process.join()
-        return process.exitcode
+        self._bench.end()
 
 
-def serve(connection: Connection) -> None:
-    """The process's whole life: jobs in, progress and one answer each out, until the service is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to handle; it ends us
-    with contextlib.suppress(EOFError, BrokenPipeError):
-        while True:
-            job: _Job = connection.recv()
-            connection.send(_answer(job, connection))
+class _Abandoned(BaseException):
+    """Nobody waits for the job any more."""
 
 
-def _answer(job: _Job, connection: Connection) -> Outcome | _Failed:
-    try:
-        return compute(
-            job.spec, job.instrument, job.bars, lambda done, total: connection.send(_Progressed(done, total))
-        )
-    except Refused as refused:
-        return _Failed(refused.code, str(refused))
-    except (BrokenPipeError, EOFError):
-        raise
-    except Exception as error:  # a strategy may raise anything; the run fails, the process goes on
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return _Failed("strategy_failed", f"{error!r} in {where.name}, line {where.lineno}")
+class _Bridge:
+    """What the conducting thread knows of the event loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        trials: TrialStore,
+        progress: Progress,
+        known: Mapping[int, Mapping[int, Tried]],
+    ) -> None:
+        self._loop = loop
+        self._trials = trials
+        self._progress = progress
+        self._known = known
+        self._abandoned = threading.Event()
+        self._pause = False
+        self._under_way: Future[Any] | None = None
+
+    def known(self, window: int) -> Mapping[int, Tried]:
+        return self._known.get(window, {})
+
+    def keep(self, window: int, tried: list[Tried]) -> None:
+        self._pause = self._there(lambda: self._trials.keep(window, tried)) or self._pause
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self._there(lambda: self._progress(stage, done, total))
+
+    def stopped(self) -> bool:
+        if self._abandoned.is_set():
+            raise _Abandoned
+        return self._pause
+
+    def abandon(self) -> None:
+        self._abandoned.set()
+        if self._under_way is not None:
+            self._under_way.cancel()
+
+    def _there[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        if self._abandoned.is_set():
+            raise _Abandoned
+
+        async def awaited() -> T:
+            return await work()
+
+        future = asyncio.run_coroutine_threadsafe(awaited(), self._loop)
+        self._under_way = future
+        return future.result()

@@ -1,5 +1,6 @@
 """Candles and instruments as ingest gives them, page by page over the bus."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,10 +14,13 @@ from algotrendy_core.bars import Candle
 from algotrendy_core.instruments import Instrument
 
 from algotrendy_backtest.errors import NothingToRunOn
-from algotrendy_backtest.ports import Progress
 
 _PAGE = 1000
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Fetched = Callable[[int, int], Awaitable[None]]
+"""Told how many candles there are so far, and in all: 0 where that is not known."""
 
 
 class Asking(Protocol):
@@ -49,7 +53,7 @@ class IngestHistory:
                 return Instrument(**info.model_dump())
         raise NothingToRunOn(f"{spec.symbol} is not traded on {spec.venue}", venue=spec.venue, symbol=spec.symbol)
 
-    async def bars(self, spec: Range, limit: int, progress: Progress) -> BarSeries:
+    async def bars(self, spec: Range, limit: int, progress: Fetched) -> BarSeries:
         found: list[Candle] = []
         step = timedelta(seconds=spec.timeframe.seconds)
         # Without a start the call would give the newest page, so the beginning of time is named.

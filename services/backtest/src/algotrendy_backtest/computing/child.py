@@ -92,6 +92,12 @@ class Child:
             connection.close()
         return code
 
+    def kill(self) -> None:
+        """From another thread: whoever waits for an answer gets EngineDied."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def late(self) -> bool:
         return monotonic_s() > self._deadline
 
