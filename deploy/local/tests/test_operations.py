@@ -1,5 +1,6 @@
 """What an operator does to a running stack: dead letters and the kill switch."""
 
+import asyncio
 import json
 
 import pytest
@@ -66,6 +67,15 @@ async def test_a_halt_of_everything_is_a_file_before_it_is_a_command() -> None:
         assert place.home.kill_file.read_text() == f"{halting.operator()}: drill\n"
         with pytest.raises(StackError, match="risk does not answer"):
             await halting.halt(place, asked.model_copy(update={"account": "paper-1"}))
+
+        # With the bus down the operator hears so soon, not after the client's own sixty attempts (two minutes).
+        await servers.kill("nats")
+        place.home.kill_file.unlink()
+        async with asyncio.timeout(60):
+            away = await halting.halt(place, asked)
+        assert away.file
+        assert away.risk.startswith("not heard: NATS does not answer")
+        assert place.home.kill_file.exists()
 
 
 def test_without_a_stack_the_file_is_written_and_taken_away_all_the_same(algotrendy: Command) -> None:

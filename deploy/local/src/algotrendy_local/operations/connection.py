@@ -39,6 +39,9 @@ async def connected(place: Place, user: str) -> AsyncIterator[Client]:
             name=f"operator as {user}",
             connect_timeout=2,
             allow_reconnect=False,
+            # It heeds these at the first connection, too: its own 60 attempts kept a halt's answer for two minutes.
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.1,
             error_cb=_ignore,
         )
     except (TimeoutError, nats.errors.Error, OSError) as error:
