@@ -33,7 +33,7 @@ def sheet(name: str) -> dict[str, Floats]:
 
 def ours(indicator: str, columns: dict[str, Floats], *given: float) -> dict[str, Floats]:
     inputs = {name.lower(): values for name, values in columns.items()}
-    return over_bars(INDICATORS[indicator], SimpleNamespace(**inputs), *given)
+    return over_bars(INDICATORS[indicator], SimpleNamespace(**inputs), *given, compiled=False)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Every indicator that TA-Lib has equals TA-Lib to 1e-9: on recorded candles and on made-up ones, at many periods."""
+"""Every indicator that TA-Lib has equals TA-Lib to 1e-9: on recorded candles and on made-up ones, at many periods.
+
+Uncompiled, to save the time of compiling: that compiled steps give the same bits is proven in test_indicators.py.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +60,7 @@ def answers(name: str, bars: CandleColumns, *given: float) -> dict[str, Floats]:
 
 
 def assert_equals_talib(name: str, bars: CandleColumns, *given: float) -> None:
-    ours = over_bars(INDICATORS[name], bars, *given)
+    ours = over_bars(INDICATORS[name], bars, *given, compiled=False)
     for output, theirs in answers(name, bars, *given).items():
         np.testing.assert_array_equal(np.isnan(ours[output]), np.isnan(theirs), f"{output} {given}: warm-up")
         np.testing.assert_allclose(ours[output], theirs, rtol=1e-12, atol=1e-9, err_msg=f"{output} {given}")
@@ -92,7 +95,7 @@ def test_equals_talib_with_other_parameters(name: str, given: tuple[float, ...])
 def test_the_session_vwap_of_one_day_is_talibs() -> None:
     day = RECORDED["btcusdt_1m.csv"]
     assert len(np.unique(day.time // 86_400_000)) == 1
-    ours = over_bars(INDICATORS["vwap"], day)["vwap"]
+    ours = over_bars(INDICATORS["vwap"], day, compiled=False)["vwap"]
     np.testing.assert_allclose(ours, talib.VWAP(day.high, day.low, day.close, day.volume), rtol=0, atol=1e-9)
 
 
