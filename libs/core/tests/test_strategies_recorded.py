@@ -28,6 +28,8 @@ BY_TARGET: dict[str, dict[str, float]] = {
     "momentum": {"lookback": 12},
     "macd_cross": {"threshold": 0.00002, "allow_short": 1},
     "macd_divergence": {"turn": 0.2, "allow_short": 1},
+    "mfi_reversion": {"period": 10, "allow_short": 1},
+    "vwap_reversion": {"period": 30, "entry": 0.002, "allow_short": 1},
     "bollinger_squeeze": {"channel": 2.0, "minimum": 3, "allow_short": 1},
     "bollinger_reversion": {"allow_short": 1},
     "mean_reversion": {"period": 30, "stop": 3, "allow_short": 1},

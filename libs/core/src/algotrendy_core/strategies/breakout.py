@@ -3,14 +3,15 @@
 Invariant: the channels hold the bars before the present one, so that a bar can break out of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import nan
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from algotrendy_core.bars import Candle
 from algotrendy_core.indicators.atr import AtrState, atr, atr_state
-from algotrendy_core.kernels import ring
+from algotrendy_core.indicators.donchian import DonchianState, donchian, donchian_state
 from algotrendy_core.strategies import common_fields
 from algotrendy_core.strategies.interface import UNDECIDED, Decision, Parameters, Strategy
 
@@ -57,47 +58,35 @@ class BreakoutParameters(Parameters):
 @dataclass(slots=True)
 class BreakoutState:
     atr: AtrState
-    index: int = 0
-    count: int = 0
-    """Bars seen, at most ``entry``."""
-    highs: list[float] = field(default_factory=list)
-    lows: list[float] = field(default_factory=list)
+    entry: DonchianState
+    exit: DonchianState
+    upper: float = nan
+    """Of the bars before the present one, as are the next three; NaN until there are enough."""
+    lower: float = nan
+    exit_upper: float = nan
+    exit_lower: float = nan
     target: float = 0.0
     best: float = 0.0
     """The best close since the entry."""
 
 
 def initial_state(parameters: BreakoutParameters) -> BreakoutState:
-    return BreakoutState(atr_state(parameters.atr), highs=ring(parameters.entry), lows=ring(parameters.entry))
+    return BreakoutState(atr_state(parameters.atr), donchian_state(parameters.entry), donchian_state(parameters.exit))
 
 
-def highest(state: BreakoutState, period: int, length: int) -> float:
-    """Of the newest ``period`` bars of a ring that is ``length`` long."""
-    top = state.highs[(state.index - 1) % length]
-    for k in range(2, period + 1):
-        top = max(top, state.highs[(state.index - k) % length])
-    return top
-
-
-def lowest(state: BreakoutState, period: int, length: int) -> float:
-    bottom = state.lows[(state.index - 1) % length]
-    for k in range(2, period + 1):
-        bottom = min(bottom, state.lows[(state.index - k) % length])
-    return bottom
-
-
-def remember(state: BreakoutState, length: int, high: float, low: float) -> None:
-    state.highs[state.index] = high
-    state.lows[state.index] = low
-    state.index = (state.index + 1) % length
-    if state.count < length:
-        state.count += 1
+def remember(state: BreakoutState, high: float, low: float) -> None:
+    entry = donchian(state.entry, high, low)
+    exit_ = donchian(state.exit, high, low)
+    state.upper = entry.upper
+    state.lower = entry.lower
+    state.exit_upper = exit_.upper
+    state.exit_lower = exit_.lower
 
 
 def choose(parameters: BreakoutParameters, state: BreakoutState, close: float, true_range: float) -> Decision:
     if state.target > 0.0:
         state.best = max(state.best, close)
-        if close < lowest(state, parameters.exit, parameters.entry):
+        if close < state.exit_lower:
             state.target = 0.0
             return Decision(0.0, LEFT_CHANNEL)
         if close < state.best - parameters.stop * true_range:
@@ -106,7 +95,7 @@ def choose(parameters: BreakoutParameters, state: BreakoutState, close: float, t
         return Decision(state.target, HOLDING)
     if state.target < 0.0:
         state.best = min(state.best, close)
-        if close > highest(state, parameters.exit, parameters.entry):
+        if close > state.exit_upper:
             state.target = 0.0
             return Decision(0.0, LEFT_CHANNEL)
         if close > state.best + parameters.stop * true_range:
@@ -114,11 +103,11 @@ def choose(parameters: BreakoutParameters, state: BreakoutState, close: float, t
             return Decision(0.0, TRAILING_STOP)
         return Decision(state.target, HOLDING)
     room = parameters.buffer * true_range
-    if close > highest(state, parameters.entry, parameters.entry) + room:
+    if close > state.upper + room:
         state.target = parameters.exposure
         state.best = close
         return Decision(state.target, BROKE_UP)
-    if parameters.allow_short == 1 and close < lowest(state, parameters.entry, parameters.entry) - room:
+    if parameters.allow_short == 1 and close < state.lower - room:
         state.target = -parameters.exposure
         state.best = close
         return Decision(state.target, BROKE_DOWN)
@@ -128,9 +117,9 @@ def choose(parameters: BreakoutParameters, state: BreakoutState, close: float, t
 def step(parameters: BreakoutParameters, state: BreakoutState, candle: Candle) -> Decision:
     true_range = atr(state.atr, candle.high, candle.low, candle.close)
     decision = UNDECIDED
-    if state.count >= parameters.entry and true_range == true_range:  # NaN differs from itself
+    if state.upper == state.upper and true_range == true_range:  # NaN differs from itself
         decision = choose(parameters, state, candle.close, true_range)
-    remember(state, parameters.entry, candle.high, candle.low)
+    remember(state, candle.high, candle.low)
     return decision
 
 

@@ -141,8 +141,8 @@ def step(parameters: GridParameters, state: GridState, candle: Candle, holding: 
             price = close * (1.0 - parameters.spacing) if state.stopping else upper_edge(parameters, state.anchor, i)
             rest_limit(rung, SELL, price, rung.quantity)
             continue
-        if rung.generation == 0:
-            rung.generation = 1
+        if rung.kind == 0 and not state.stopping:
+            rung.generation += 1  # what was taken away never comes back as the same
         price = upper_edge(parameters, state.anchor, i + 1)
         rest_limit(rung, BUY, price, resized(rung.quantity, cell / price))
         if state.stopping:

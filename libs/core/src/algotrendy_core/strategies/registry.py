@@ -19,9 +19,11 @@ from algotrendy_core.strategies.interface import AnyStrategy, Parameters
 from algotrendy_core.strategies.macd_cross import MACD_CROSS
 from algotrendy_core.strategies.macd_divergence import MACD_DIVERGENCE
 from algotrendy_core.strategies.mean_reversion import MEAN_REVERSION
+from algotrendy_core.strategies.mfi_reversion import MFI_REVERSION
 from algotrendy_core.strategies.momentum import MOMENTUM
 from algotrendy_core.strategies.rsi_reversion import RSI_REVERSION
 from algotrendy_core.strategies.sma_cross import SMA_CROSS
+from algotrendy_core.strategies.vwap_reversion import VWAP_REVERSION
 
 STRATEGIES: Mapping[str, AnyStrategy] = MappingProxyType(
     {
@@ -32,6 +34,8 @@ STRATEGIES: Mapping[str, AnyStrategy] = MappingProxyType(
             MOMENTUM,
             MACD_CROSS,
             MACD_DIVERGENCE,
+            MFI_REVERSION,
+            VWAP_REVERSION,
             BOLLINGER_SQUEEZE,
             BOLLINGER_REVERSION,
             MEAN_REVERSION,
@@ -43,11 +47,11 @@ STRATEGIES: Mapping[str, AnyStrategy] = MappingProxyType(
 )
 
 
-def strategy_named(name: str) -> AnyStrategy:
-    """Raises Refused where there is none."""
-    found = STRATEGIES.get(name)
+def strategy_named(name: str, among: Mapping[str, AnyStrategy] = STRATEGIES) -> AnyStrategy:
+    """``among`` may hold strategies of users too. Raises Refused where there is none."""
+    found = among.get(name)
     if found is None:
-        raise Refused("strategy_unknown", f"there is no strategy {name!r}", known=", ".join(sorted(STRATEGIES)))
+        raise Refused("strategy_unknown", f"there is no strategy {name!r}", known=", ".join(sorted(among)))
     return found
 
 
