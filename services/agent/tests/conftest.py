@@ -16,6 +16,7 @@ from algotrendy_common.events.event import Event
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
 from algotrendy_common.events.ops import MessageDeadLettered
 from algotrendy_common.events.order import (
+    OrderCancelRequested,
     OrderFilled,
     OrderOrigin,
     OrderProposed,
@@ -101,6 +102,7 @@ class Elsewhere:
         self.apps["ingest"].answers(ingest.QUOTES, self._answer_quotes)
         for event_class in (OrderProposed, SignalRaised, StrategyStateChanged, MessageDeadLettered):
             self.apps["gateway"].reads(event_class, self._hear)
+        self.apps["broker_gateway"].reads(OrderCancelRequested, self._hear)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Elsewhere"]:
@@ -229,6 +231,8 @@ class Elsewhere:
 
 
 def _strategy_of(event: Event) -> str | None:
+    if isinstance(event, OrderCancelRequested):
+        return event.requested_by
     return event.origin.strategy if isinstance(event, OrderProposed) else getattr(event, "strategy", None)
 
 

@@ -10,11 +10,13 @@ from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
 from algotrendy_common.events.order import OrderFilled, OrderRefused, OrderUpdated
 from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
+from algotrendy_common.telemetry import log
 
 from algotrendy_agent.domain.instance import Instance
+from algotrendy_agent.domain.ladder import RungOrder
 from algotrendy_agent.domain.market import MarketView
 from algotrendy_agent.domain.own_orders import OwnOrder
-from algotrendy_agent.runner import Runner
+from algotrendy_agent.runner import STORE_AWAY, Runner
 from algotrendy_agent.states import state_of
 from algotrendy_agent.store import AgentStore
 
@@ -22,6 +24,7 @@ _ORDER_REFUSED = "agent-order-refused"
 _ORDER_EVENT = "agent-order-event"
 
 Change = Callable[[Instance, OwnOrder], tuple[Instance, OwnOrder]]
+RungChange = Callable[[Instance, RungOrder], tuple[Instance, RungOrder]]
 Counts = Callable[[Transaction], Awaitable[bool]]
 
 
@@ -40,6 +43,7 @@ class Handlers:
         self._market = market
         self._runners = runners
         self._events = events
+        self._log = log("agent")
 
     async def on_bar(self, event: BarUpdated) -> None:
         if not event.closed:
@@ -57,6 +61,12 @@ class Handlers:
 
     async def on_halt(self, event: HaltChanged) -> None:
         self._market.take_halt(event)
+        for runner in self._runners.values():
+            if event.key in ("*", runner.id, runner.instance.config.account):
+                try:
+                    await runner.tend()
+                except STORE_AWAY as error:  # the next bar sees to it; risk lets nothing through meanwhile
+                    self._log.warning("a ladder was not tended", strategy=runner.id, error=repr(error))
 
     async def on_refused(self, event: OrderRefused) -> None:
         await self._take(
@@ -64,6 +74,7 @@ class Handlers:
             _ORDER_REFUSED,
             event.terms.order_id,
             lambda instance, order: (instance.with_refusal(event, order), order.refused()),
+            lambda instance, order: instance.with_rung_refusal(event, order),
         )
 
     async def on_updated(self, event: OrderUpdated) -> None:
@@ -72,6 +83,7 @@ class Handlers:
             _ORDER_EVENT,
             event.terms.order_id,
             lambda instance, order: (instance.with_update(event, order), order.with_update(event)),
+            lambda instance, order: instance.with_rung_update(event, order),
         )
 
     async def on_filled(self, event: OrderFilled) -> None:
@@ -83,6 +95,7 @@ class Handlers:
             _ORDER_EVENT,
             event.order_id,
             lambda instance, order: (instance.with_fill(event, order), order.with_fill(event.quantity)),
+            lambda instance, order: instance.with_rung_fill(event, order),
             lambda tx: self._store.first_count(tx, event),
         )
 
@@ -99,14 +112,20 @@ class Handlers:
         async def apply(tx: Transaction, before: Instance) -> Instance:
             if not await tx.first_delivery(event, _ORDER_EVENT) or not await self._store.first_count(tx, event):
                 return before
-            saved = await self._store.save(tx, before, before.with_exit(event))
+            saved = await self._store.save(tx, before, await runner.tended(tx, before.with_exit(event)))
             await tx.emit(state_of(saved, self._events))
             return saved
 
         await runner.change(apply)
 
     async def _take(
-        self, event: Event, consumer: str, order_id: str, change: Change, counts: Counts | None = None
+        self,
+        event: Event,
+        consumer: str,
+        order_id: str,
+        change: Change,
+        rung_change: RungChange,
+        counts: Counts | None = None,
     ) -> None:
         async with self._database.reading() as tx:
             strategy = await self._store.strategy_of(tx, order_id)
@@ -117,6 +136,9 @@ class Handlers:
         async def apply(tx: Transaction, before: Instance) -> Instance:
             if not await tx.first_delivery(event, consumer) or (counts and not await counts(tx)):
                 return before
+            rung_order = await self._store.rung_order(tx, order_id)
+            if rung_order is not None:
+                return await self._rung(tx, runner, before, rung_order, rung_change)
             order = await self._store.order(tx, order_id)
             after, changed = change(before, order)
             if changed is not order:
@@ -128,3 +150,18 @@ class Handlers:
             return saved
 
         await runner.change(apply)
+
+    async def _rung(
+        self, tx: Transaction, runner: Runner, before: Instance, order: RungOrder, change: RungChange
+    ) -> Instance:
+        """What becomes of a rung's order, and what follows for the ladder, in one transaction."""
+        after, changed = change(before, order)
+        if changed is not order:
+            await self._store.save_rung_order(tx, changed)
+        after = await runner.tended(tx, after)
+        if after == before:
+            return before
+        saved = await self._store.save(tx, before, after)
+        if (saved.position, saved.status_detail) != (before.position, before.status_detail):
+            await tx.emit(state_of(saved, self._events))
+        return saved

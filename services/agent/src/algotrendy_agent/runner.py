@@ -21,20 +21,21 @@ from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.market import BarUpdated
 from algotrendy_common.events.order import OrderOrigin, OrderProposed
 from algotrendy_common.events.signal import SignalRaised
-from algotrendy_common.money import plain
+from algotrendy_common.money import ZERO, plain
 from algotrendy_common.telemetry import log
 from algotrendy_common.tracing import span
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 from algotrendy_core.strategies.running import Signal, StrategyRun
 
 from algotrendy_agent.domain.instance import Instance, LastSignal
+from algotrendy_agent.domain.ladder_moves import Moves, moves
 from algotrendy_agent.domain.market import bar_of_event
-from algotrendy_agent.domain.plan import Nothing, Proposal, changed_mind, plan
+from algotrendy_agent.domain.plan import Nothing, Proposal, Surroundings, changed_mind, plan
 from algotrendy_agent.domain.routing import Routes
 from algotrendy_agent.domain.situations import WINDOW
 from algotrendy_agent.history import HistoryReader
 from algotrendy_agent.ports import Announcer
-from algotrendy_agent.states import state_of
+from algotrendy_agent.states import holding_of, moves_of, state_of
 from algotrendy_agent.store import AgentStore
 
 STORE_AWAY = (*UNREACHABLE, asyncpg.PostgresError, Retryable, TimeoutError)
@@ -110,7 +111,7 @@ class Runner:
             return
         if self._run is not None and bar is not None and self._went_back(self._run, bar):
             self._log.warning("the venue's time went back, warming up anew", open_time=str(bar.open_time))
-            self.instance = replace(self.instance, state=None)
+            self.instance = self.instance.without_state()
             self._run = None
         run = self._run or await self._caught_up()
         self._run = run
@@ -128,10 +129,24 @@ class Runner:
         run = StrategyRun(strategy, parameters_of(strategy, config.parameters))
         if self.instance.state is not None:
             run.restore(self.instance.state)
+        self._show(run, self.instance)
         await self._tools.history.catch_up(config, run)
         self._closes.clear()
         self._closes.extend(await self._tools.history.closes(config, run, WINDOW + 1))
         return run
+
+    def _show(self, run: StrategyRun, instance: Instance) -> None:
+        """What it holds and what its rungs have traded, as its next step is to see it."""
+        if not run.ladder:
+            return
+        instance.ladder.shown(run.ladder)
+        run.holding = holding_of(instance, self._surroundings(instance))
+
+    def _surroundings(self, instance: Instance) -> Surroundings | None:
+        """Between bars; None where no price is known."""
+        close = Decimal(self._closes[-1]) if self._closes else ZERO
+        around = self._tools.routes.around(instance, close, self._tools.reserve)
+        return around if around.price > 0 else None
 
     def _went_back(self, run: StrategyRun, bar: BarUpdated) -> bool:
         if run.last_time is None:
@@ -151,20 +166,31 @@ class Runner:
         self, run: StrategyRun, bar: BarUpdated, before: Instance
     ) -> tuple[SignalRaised | None, list[str]]:
         """Decide on a bar and commit all that came of it."""
-        wanted = run.on_bar(bar_of_event(bar))
         self._closes.append(plain(bar.close))
+        self._show(run, before)
+        wanted = run.on_bar(bar_of_event(bar))
         closes = list(self._closes)
         after, signal, proposal = replace(before, state=run.save()), None, None
         if wanted is not None:
             after, signal, proposal = self._decide(after, wanted, bar)
+        moved = None
+        if run.ladder:
+            moved = self._moves(replace(after, ladder=after.ladder.asked(run.ladder)))
+            at_rest = sum(not order.cancel_asked for order in moved.ladder.orders)
+            after = replace(after, ladder=moved.ladder)
+            if wanted is None:
+                halted = self._tools.routes.halted(after)
+                after = after.told(halted.detail if halted else f"{run.reason}: {at_rest} orders at rest")
         said: list[Event] = [] if signal is None else [signal]
         if proposal is not None and wanted is not None:
             said.append(self._proposed(proposal, wanted, bar))
+        if moved is not None:
+            said += moves_of(moved, after, run.reason, self._surroundings(after), bar, self._tools.events)
         if signal is not None or after.status_detail != before.status_detail:
             after = replace(after, revision=before.revision + 1)
             said.append(state_of(after, self._tools.events))
         order = proposal.order if proposal else None
-        await self._tools.store.save_step(self._tools.database, after, signal, closes, order, said)
+        await self._tools.store.save_step(self._tools.database, after, signal, closes, order, moved, said)
         self.instance = after
         return signal, closes
 
@@ -200,6 +226,12 @@ class Runner:
                 return replace(instance, held_target=target), signal, None
             case Nothing():
                 return instance.told(planned.detail), signal, None
+
+    def _moves(self, instance: Instance) -> Moves:
+        """Before it has caught up, what the ladder asks for may be old: then nothing new is proposed."""
+        halted = self._tools.routes.halted(instance) is not None
+        around = self._surroundings(instance) if self._run is not None else None
+        return moves(instance, around, halted=halted, now=self._tools.clock.now())
 
     def _proposed(self, proposal: Proposal, wanted: Signal, bar: BarUpdated) -> OrderProposed:
         config = self.instance.config
@@ -240,11 +272,33 @@ class Runner:
                 self._doubtful = True
                 raise
 
+    async def tended(self, tx: Transaction, instance: Instance) -> Instance:
+        """The instance with its ladder's orders as they should be now; what that takes is written and told."""
+        if not instance.ladder.rungs:
+            return instance
+        moved = self._moves(instance)
+        if not moved.proposals and not moved.cancels:
+            return instance
+        await self._tools.store.save_moves(tx, self.id, moved)
+        told = moves_of(moved, instance, "", self._surroundings(instance), None, self._tools.events)
+        await tx.emit(*told)
+        return replace(instance, ladder=moved.ladder)
+
+    async def tend(self) -> None:
+        """Something beside its bars and orders has changed: a halt began or ended."""
+
+        async def apply(tx: Transaction, before: Instance) -> Instance:
+            after = await self.tended(tx, before)
+            return before if after is before else await self._tools.store.save(tx, before, after)
+
+        if self.instance.ladder.rungs:
+            await self.change(apply)
+
     async def alter(self, how: Callable[[Instance], Instance]) -> Instance:
         """Change the instance, and tell everybody."""
 
         async def save(tx: Transaction, before: Instance) -> Instance:
-            saved = await self._tools.store.save(tx, before, how(before))
+            saved = await self._tools.store.save(tx, before, await self.tended(tx, how(before)))
             await tx.emit(state_of(saved, self._tools.events))
             return saved
 

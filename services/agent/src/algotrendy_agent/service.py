@@ -5,7 +5,13 @@ import asyncio
 from algotrendy_common.app import App
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
-from algotrendy_common.events.order import OrderFilled, OrderProposed, OrderRefused, OrderUpdated
+from algotrendy_common.events.order import (
+    OrderCancelRequested,
+    OrderFilled,
+    OrderProposed,
+    OrderRefused,
+    OrderUpdated,
+)
 from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.rpc import agent, risk
@@ -109,7 +115,7 @@ def build_app(settings: AgentSettings) -> App:
     app.answers(agent.STOP, commands.stop)
     app.answers(agent.SIGNALS, commands.signals)
     app.answers(agent.RECALL, recall.answer)
-    app.publishes(SignalRaised, OrderProposed, StrategyStateChanged)
+    app.publishes(SignalRaised, OrderProposed, OrderCancelRequested, StrategyStateChanged)
     app.runs("strategies", run_strategies)
     app.runs("recall", recall.index_forever)
     return app

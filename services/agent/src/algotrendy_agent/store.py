@@ -15,28 +15,36 @@ from algotrendy_common.events.order import OrderFilled
 from algotrendy_common.events.signal import SignalRaised
 from algotrendy_core.positions import Position
 
+from algotrendy_agent import ladder_rows
 from algotrendy_agent.domain.instance import Instance, LastSignal, StrategyConfig
+from algotrendy_agent.domain.ladder import RungOrder
+from algotrendy_agent.domain.ladder_moves import Moves
 from algotrendy_agent.domain.own_orders import OwnOrder
 from algotrendy_agent.domain.places import Place
 
 _SAVE = """
 UPDATE strategy SET status = $2, status_detail = $3, revision = $4, state = $5, held_target = $6, quantity = $7,
-    cost = $8, realised_pnl = $9, fees = $10, last_signal_time = $11, last_signal_target = $12, last_signal_reason = $13
+    cost = $8, realised_pnl = $9, fees = $10, last_signal_time = $11, last_signal_target = $12,
+    last_signal_reason = $13, ladder = $14
 WHERE strategy = $1
 """
 
 _STEP = f"""
 WITH noted AS (
     INSERT INTO signal (event_id, strategy, bar_time, event, closes, raised_at)
-    SELECT $14, $1, $15, $16, $17, $18 WHERE $14::text IS NOT NULL
+    SELECT $15, $1, $16, $17, $18, $19 WHERE $15::text IS NOT NULL
 ), ordered AS (
     INSERT INTO own_order (order_id, strategy, bar_time, target, clipped, status, revision, filled, reported_filled,
                            settled, proposed_at)
-    SELECT $19, $1, $20, $21, $22, 'proposed', 0, 0, 0, false, $23 WHERE $19::text IS NOT NULL
+    SELECT $20, $1, $21, $22, $23, 'proposed', 0, 0, 0, false, $24 WHERE $20::text IS NOT NULL
+), rested AS (
+    {ladder_rows.INSERT.format(rows="$29::jsonb")}
+), cancelled AS (
+    UPDATE rung_order SET cancel_asked = true WHERE order_id = ANY($30::text[])
 ), told AS (
     INSERT INTO outbox (event_id, subject, stream, body)
     SELECT event_id, subject, stream, body
-    FROM unnest($24::text[], $25::text[], $26::text[], $27::text[])
+    FROM unnest($25::text[], $26::text[], $27::text[], $28::text[])
         WITH ORDINALITY AS row (event_id, subject, stream, body, position)
     ORDER BY position
 )
@@ -53,6 +61,12 @@ SET venue = $3, quantity = $4, cost = $5, realised_pnl = $6, fees = $7
 _SAVE_ORDER = """
 UPDATE own_order SET status = $2, revision = $3, filled = $4, reported_filled = $5, settled = $6 WHERE order_id = $1
 """
+
+_SAVE_RUNG_ORDER = """
+UPDATE rung_order SET status = $2, revision = $3, filled = $4, reported_filled = $5, settled = $6 WHERE order_id = $1
+"""
+
+_UNSETTLED_RUNGS = "SELECT * FROM rung_order WHERE NOT settled ORDER BY proposed_at, order_id"
 
 
 class AgentStore:
@@ -78,7 +92,8 @@ class AgentStore:
             for row in await tx.fetch("SELECT * FROM own_order WHERE NOT settled ORDER BY proposed_at")
         }
         abroad = await tx.fetch("SELECT * FROM stand_in_position ORDER BY account")
-        return [_instance(row, orders.get(row["strategy"]), abroad) for row in rows]
+        resting = await tx.fetch(_UNSETTLED_RUNGS)
+        return [_instance(row, orders.get(row["strategy"]), abroad, resting) for row in rows]
 
     async def load_one(self, tx: Transaction, strategy: str) -> Instance:
         row = await tx.fetch_row("SELECT * FROM strategy WHERE strategy = $1", strategy)
@@ -87,7 +102,8 @@ class AgentStore:
             "SELECT * FROM own_order WHERE strategy = $1 AND NOT settled ORDER BY proposed_at DESC LIMIT 1", strategy
         )
         abroad = await tx.fetch("SELECT * FROM stand_in_position WHERE strategy = $1 ORDER BY account", strategy)
-        return _instance(row, order, abroad)
+        resting = await tx.fetch(_UNSETTLED_RUNGS)
+        return _instance(row, order, abroad, resting)
 
     async def save(self, tx: Transaction, before: Instance, after: Instance) -> Instance:
         """Write a change; the instance as stored, its revision one higher."""
@@ -110,6 +126,26 @@ class AgentStore:
             order.settled,
         )  # fmt: skip
 
+    async def rung_order(self, tx: Transaction, order_id: str) -> RungOrder | None:
+        """None where the order is no rung's."""
+        row = await tx.fetch_row("SELECT * FROM rung_order WHERE order_id = $1", order_id)
+        return None if row is None else ladder_rows.order_of(row)
+
+    async def save_rung_order(self, tx: Transaction, order: RungOrder) -> None:
+        await tx.execute(
+            _SAVE_RUNG_ORDER, order.order_id, order.status.value, order.revision, order.filled, order.reported_filled,
+            order.settled,
+        )  # fmt: skip
+
+    async def save_moves(self, tx: Transaction, strategy: str, moved: Moves) -> None:
+        """The orders that a ladder proposes, and those that it asks away; the ladder itself is the instance's."""
+        if moved.proposals:
+            rows = ladder_rows.rows_of(moved.proposals)
+            await tx.execute(ladder_rows.INSERT.format(rows="$2::jsonb"), strategy, rows)
+        if moved.cancels:
+            ids = [order.order_id for order, _ in moved.cancels]
+            await tx.execute("UPDATE rung_order SET cancel_asked = true WHERE order_id = ANY($1::text[])", ids)
+
     async def save_step(
         self,
         database: Database,
@@ -117,6 +153,7 @@ class AgentStore:
         signal: SignalRaised | None,
         closes: list[str],
         order: OwnOrder | None,
+        moved: Moves | None,
         said: Sequence[Event],
     ) -> None:
         """What came of a bar, and what is said of it: one statement that is a transaction of its own."""
@@ -134,13 +171,19 @@ class AgentStore:
             [row.event_id for row in outgoing], [row.subject for row in outgoing], [row.stream for row in outgoing],
             [row.body.decode() for row in outgoing],
         )  # fmt: skip
-        await database.statement(_STEP, *_values(after), *noted, *ordered, *told)
+        rested = ladder_rows.rows_of(moved.proposals) if moved else []
+        leaving = [one.order_id for one, _ in moved.cancels] if moved else []
+        await database.statement(_STEP, *_values(after), *noted, *ordered, *told, rested, leaving)
         if outgoing:
             database.on_commit(outgoing)
 
     async def strategy_of(self, tx: Transaction, order_id: str) -> str | None:
         """The strategy that proposed an order; None where none of ours did."""
-        strategy: str | None = await tx.fetch_value("SELECT strategy FROM own_order WHERE order_id = $1", order_id)
+        strategy: str | None = await tx.fetch_value(
+            "SELECT strategy FROM own_order WHERE order_id = $1"
+            " UNION ALL SELECT strategy FROM rung_order WHERE order_id = $1",
+            order_id,
+        )
         return strategy
 
     async def order(self, tx: Transaction, order_id: str) -> OwnOrder:
@@ -184,10 +227,16 @@ def _values(instance: Instance) -> tuple[Any, ...]:
         instance.config.strategy, instance.status.value, instance.status_detail, instance.revision, instance.state,
         instance.held_target, held.quantity, held.cost, held.realised_pnl, held.fees,
         last.time if last else None, last.target if last else None, last.reason if last else None,
+        ladder_rows.rungs_of(instance.ladder),
     )  # fmt: skip
 
 
-def _instance(row: asyncpg.Record, order: asyncpg.Record | None, abroad: Sequence[asyncpg.Record] = ()) -> Instance:
+def _instance(
+    row: asyncpg.Record,
+    order: asyncpg.Record | None,
+    abroad: Sequence[asyncpg.Record],
+    resting: Sequence[asyncpg.Record],
+) -> Instance:
     last = None
     if row["last_signal_time"] is not None:
         last = LastSignal(row["last_signal_time"], row["last_signal_target"], row["last_signal_reason"])
@@ -208,6 +257,9 @@ def _instance(row: asyncpg.Record, order: asyncpg.Record | None, abroad: Sequenc
         last_signal=last,
         order=None if order is None else _order(order),
         state=row["state"],
+        ladder=ladder_rows.ladder_of(
+            row["ladder"], [rung for rung in resting if rung["strategy"] == row["strategy"]]
+        ),
         route=None if row["routed_account"] is None else Place(row["routed_account"], row["routed_venue"]),
         abroad={
             held["account"]: Position(

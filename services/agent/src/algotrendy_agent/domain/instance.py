@@ -16,6 +16,7 @@ from algotrendy_common.money import ZERO, plain
 from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position, apply_fill
 
+from algotrendy_agent.domain.ladder import Ladder, RungOrder
 from algotrendy_agent.domain.own_orders import OwnOrder
 from algotrendy_agent.domain.places import Place
 
@@ -58,6 +59,7 @@ class Instance:
     """The strategy's state after the newest bar that was committed; None before the first."""
     abroad: Mapping[str, Position] = field(default_factory=dict)
     """By account: what it holds where another account stood in for its own."""
+    ladder: Ladder = field(default_factory=Ladder)
     route: Place | None = None
     """Where new orders go while another account stands in; None is its own."""
 
@@ -92,8 +94,12 @@ class Instance:
 
     def started(self, by: str) -> "Instance":
         """A strategy that failed begins again without the state it failed with."""
-        state = None if self.status is StrategyStatus.FAILED else self.state
-        return replace(self, status=StrategyStatus.RUNNING, status_detail=f"started by {by}", state=state)
+        before = self.without_state() if self.status is StrategyStatus.FAILED else self
+        return replace(before, status=StrategyStatus.RUNNING, status_detail=f"started by {by}")
+
+    def without_state(self) -> "Instance":
+        """It begins anew, at the next bar that it sees."""
+        return replace(self, state=None, ladder=self.ladder.forgotten())
 
     def paused(self, by: str) -> "Instance":
         return replace(
@@ -103,7 +109,12 @@ class Instance:
     def stopped(self, by: str) -> "Instance":
         held = self.held
         kept = f"; its position of {plain(held)} {self.position.base} is kept" if held else ""
-        return replace(self, status=StrategyStatus.STOPPED, status_detail=f"stopped by {by}{kept}")
+        return replace(
+            self,
+            status=StrategyStatus.STOPPED,
+            status_detail=f"stopped by {by}{kept}",
+            ladder=self.ladder.without_asks(),
+        )
 
     def failed(self, detail: str) -> "Instance":
         return replace(self, status=StrategyStatus.FAILED, status_detail=detail)
@@ -138,6 +149,20 @@ class Instance:
     def with_exit(self, event: OrderFilled) -> "Instance":
         """A stop or take-profit of the broker gateway traded: the strategy stays out until it changes its mind."""
         return self._traded(event).told(f"exit at {plain(event.price)}: {plain(event.quantity)} {self.position.base}")
+
+    def with_rung_refusal(self, event: OrderRefused, order: RungOrder) -> tuple["Instance", RungOrder]:
+        ladder, after = self.ladder.with_refusal(order)
+        numbers = f" (limit {event.limit}, observed {event.observed})" if event.limit and event.observed else ""
+        return replace(self, ladder=ladder).told(f"rung {order.rung} refused: {event.code}{numbers}"), after
+
+    def with_rung_update(self, event: OrderUpdated, order: RungOrder) -> tuple["Instance", RungOrder]:
+        ladder, after = self.ladder.with_update(order, event)
+        return replace(self, ladder=ladder), after
+
+    def with_rung_fill(self, event: OrderFilled, order: RungOrder) -> tuple["Instance", RungOrder]:
+        """The caller sees to it that a fill comes once."""
+        ladder, after = self.ladder.with_fill(order, event)
+        return replace(self._traded(event), ladder=ladder), after
 
     def _traded(self, event: OrderFilled) -> "Instance":
         """On the account that it was traded on."""

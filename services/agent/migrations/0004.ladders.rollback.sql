@@ -1,0 +1,2 @@
+DROP TABLE rung_order;
+ALTER TABLE strategy DROP COLUMN ladder;
