@@ -18,6 +18,7 @@ export interface Sinks {
   arrivals: Arrivals;
 }
 
+const ACCOUNTS_MOVED: ReadonlySet<string> = new Set(["venue_down", "venue_back", "stand_in_lost"]);
 const haltKey = (halt: Halt) => `${halt.level} ${halt.key}`;
 const marketKey = (item: { venue: string; symbol: string }) => `${item.venue} ${item.symbol}`;
 
@@ -142,7 +143,11 @@ export function createDispatch({ client, quotes, arrivals }: Sinks): (message: E
       accept<{ order_id: string }>("approval_ended", data, ({ order_id }) => {
         client.setQueryData<Approval[]>(["approvals"], (list) => list?.filter((approval) => approval.order_id !== order_id));
       }),
-    alert: (data) => accept<Alert>("alert", data, (alert) => client.setQueryData<Alert[]>(["alerts"], (list) => upsert(list, alert, (a) => a.alert_id, newer.always, KEEP.alerts))),
+    alert: (data) => accept<Alert>("alert", data, (alert) => {
+      // Another account stands in, or does so no more: the page must not go by what it was told before.
+      if (ACCOUNTS_MOVED.has(alert.code)) void client.invalidateQueries({ queryKey: ["accounts"] });
+      client.setQueryData<Alert[]>(["alerts"], (list) => upsert(list, alert, (a) => a.alert_id, newer.always, KEEP.alerts));
+    }),
   };
 
   function accept<T>(kind: string, data: Fields, apply: (value: T) => void): boolean {

@@ -21,10 +21,11 @@ export function tradeLock({ link, mode, tradingState, role }: LockEvidence): str
   return null;
 }
 
-export function useTradeLock(): string | null {
+/** Of another account than the page's own, `tradingState` is what was read of it. */
+export function useTradeLock(elsewhere?: { tradingState: TradingState | null }): string | null {
   const link = useLink((state) => state.link);
   const mode = useLink((state) => state.mode);
   const tradingState = useLink((state) => state.tradingState);
   const role = useSession((session) => session.user?.role);
-  return tradeLock({ link, mode, tradingState, role });
+  return tradeLock({ link, mode, tradingState: elsewhere ? elsewhere.tradingState : tradingState, role });
 }

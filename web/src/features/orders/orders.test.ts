@@ -92,7 +92,7 @@ describe("ticket", () => {
 });
 
 const order = (change: Partial<Order>): Order => ({ order_id: "a", client_order_id: null, venue_order_id: null, account: "paper-1", venue: "binance", symbol: "BTC-USDT", side: "buy", type: "limit", time_in_force: "gtc", quantity: "1", limit_price: "5", reduce_only: false, trigger_price: null, trailing_ratio: null, good_until: null, protection: null, replaces: null, margin_mode: "none", leverage: null, parent: null, held_by: null, status: "open", filled_quantity: "0", average_price: null, fee: "0", fee_currency: null, user: "uma", source: "trader", strategy: null, reason: null, created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z", signal_time: null, ...change });
-const sent = { order: { order_id: "b", account: "paper-1", symbol: "BTC-USDT", side: "buy" as const, type: "market" as const, quantity: "1", time_in_force: "gtc" as const, reduce_only: false, margin_mode: "none" as const }, at: "2026-01-01T00:00:01Z", venue: "binance" };
+const sent = { order: { order_id: "b", account: "paper-1", symbol: "BTC-USDT", side: "buy" as const, type: "market" as const, quantity: "1", time_in_force: "gtc" as const, reduce_only: false, margin_mode: "none" as const, or_stand_in: false }, at: "2026-01-01T00:00:01Z", venue: "binance" };
 
 describe("rows", () => {
   it("show what is being sent, until the server speaks of it", () => {

@@ -128,6 +128,8 @@ export function toOrder(draft: Draft, orderId: string, account: string, symbol: 
   return {
     order_id: orderId,
     account,
+    // The page names the account that stands in itself, after its owner has seen it.
+    or_stand_in: false,
     symbol,
     side: draft.side,
     type: draft.type,

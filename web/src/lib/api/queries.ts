@@ -5,7 +5,7 @@ import type { Account, Alert, Approval, Balance, Fill, Halt, Instrument, Order, 
 
 export const KEEP = { orders: 500, fills: 500, signals: 200, alerts: 200, equity: 5_000 } as const;
 
-export const accountsQuery = queryOptions({ queryKey: ["accounts"], queryFn: () => get<Account[]>("/api/accounts") });
+export const accountsQuery = queryOptions({ queryKey: ["accounts"], queryFn: () => get<Account[]>("/api/accounts"), refetchInterval: 15_000 });
 
 export const statusQuery = queryOptions({ queryKey: ["status"], queryFn: () => get<Status>("/api/public/status") });
 

@@ -18,6 +18,7 @@ import { instrumentsQuery } from "@/lib/api/queries";
 import type { Instrument } from "@/lib/api/types";
 import { usePreferences } from "@/lib/preferences";
 import { useUrlState } from "@/lib/url-state";
+import { useRoute } from "@/stream/route";
 import { Dock } from "./dock";
 
 const FRAMES = TIMEFRAMES.map((value) => ({ value, label: value }));
@@ -43,7 +44,10 @@ function Market({ instruments }: { instruments: readonly Instrument[] }) {
   const [taken, setTaken] = useState<{ price: string } | null>(null);
   const narrow = useNarrow();
   const singleKeys = usePreferences((preferences) => preferences.singleKeys);
-  const instrument = instruments.find((each) => each.symbol === symbol) ?? (instruments[0] as Instrument);
+  const { venue } = useRoute();
+  // Prices of the venue that orders go to: the account's own or, while that is away, the one that stands in.
+  const there = instruments.filter((each) => each.venue === venue);
+  const instrument = there.find((each) => each.symbol === symbol) ?? instruments.find((each) => each.symbol === symbol) ?? there[0] ?? (instruments[0] as Instrument);
   const timeframe: ChartTimeframe = isFrame(frame) ? frame : "1m";
   const step = useCallback((by: number) => setFrame(TIMEFRAMES[Math.max(0, Math.min(TIMEFRAMES.length - 1, TIMEFRAMES.indexOf(timeframe) + by))] ?? "1m"), [setFrame, timeframe]);
   useHotkeys("[", () => step(-1), { enabled: singleKeys, useKey: true }, [step]);

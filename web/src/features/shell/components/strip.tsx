@@ -15,6 +15,7 @@ import { useBeat } from "@/stream/clock";
 import { useAccountLook } from "@/stream/fresh";
 import { arrivals, useLink } from "@/stream/link";
 import { quotes } from "@/stream/quotes";
+import { routeNote, useRoute } from "@/stream/route";
 import { FeedMark } from "./connection";
 import { Halt } from "./halt";
 
@@ -88,6 +89,7 @@ function Identity() {
   const replay = useLink((state) => state.replay);
   const account = useLink((state) => state.account);
   const known = useQuery(accountsQuery).data?.find((each) => each.account === account);
+  const route = useRoute();
   return (
     <div className="flex min-w-0 items-center gap-2 max-sm:gap-1.5">
       <ModeBadge mode={mode} />
@@ -96,6 +98,12 @@ function Identity() {
         {account || "—"}
         {known && <span className="ml-1.5 font-normal text-faint max-2xl:hidden">{known.venue}</span>}
       </span>
+      {route.away !== null && (
+        <span role="status" className="truncate text-dense text-warning" title={routeNote(route) ?? ""}>
+          <Shape name="triangle" className="mr-1" />
+          routed to {route.venue}
+        </span>
+      )}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { Empty } from "@/components/ui/panel";
 import { Moment } from "@/components/ui/time";
 import { signalsQuery, strategiesQuery } from "@/lib/api/queries";
 import { StrategyActions } from "./actions";
+import { RoutedAccount } from "./routed-account";
 
 /** One strategy: what it does, with which parameters, and its latest decisions. */
 export function StrategyDrawer({ strategyId, onClose }: { strategyId: string | null; onClose: () => void }) {
@@ -24,10 +25,11 @@ export function StrategyDrawer({ strategyId, onClose }: { strategyId: string | n
           <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1">
             {[
               ["Trades", `${strategy.symbol} at ${strategy.venue}, ${strategy.timeframe} candles`],
-              ["Account", strategy.account],
+              ["Account", <RoutedAccount key="account" strategy={strategy} />],
               ["Kind", strategy.kind],
+              ...strategy.held_abroad.map((held) => [`Of its position at ${held.venue}`, `${held.quantity} on ${held.account}`] as const),
             ].map(([name, value]) => (
-              <div key={name} className="contents">
+              <div key={String(name)} className="contents">
                 <dt className="text-muted">{name}</dt>
                 <dd className="text-right">{value}</dd>
               </div>

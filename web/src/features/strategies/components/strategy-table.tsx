@@ -11,6 +11,7 @@ import type { Strategy } from "@/lib/api/types";
 import { toNumber } from "@/lib/decimal";
 import { precisionOf, precisionShowing } from "@/lib/format/number";
 import { StrategyActions } from "./actions";
+import { RoutedAccount } from "./routed-account";
 
 export function StrategyTable({ onOpen, brief = false }: { onOpen: (strategy: Strategy) => void; brief?: boolean }) {
   const strategies = useQuery(strategiesQuery);
@@ -23,7 +24,7 @@ export function StrategyTable({ onOpen, brief = false }: { onOpen: (strategy: St
       { id: "kind", header: "Kind", full: true, sortBy: (s) => s.kind, cell: (s) => <span className="text-muted">{s.kind}</span> },
       { id: "symbol", header: "Symbol", full: true, sortBy: (s) => s.symbol, cell: (s) => s.symbol },
       { id: "timeframe", header: "Candles", full: true, sortBy: (s) => s.timeframe, cell: (s) => <span className="text-muted">{s.timeframe}</span> },
-      { id: "account", header: "Account", full: true, sortBy: (s) => s.account, cell: (s) => <span className="text-muted">{s.account}</span> },
+      { id: "account", header: "Account", full: true, sortBy: (s) => s.account, cell: (s) => <RoutedAccount strategy={s} /> },
       { id: "position", header: "Position", numeric: true, sortBy: (s) => toNumber(s.position_quantity), cell: (s) => <Num value={s.position_quantity} precision={precisionShowing(s.position_quantity, step(s))} /> },
       { id: "pnl", header: "Realised", numeric: true, sortBy: (s) => toNumber(s.realised_pnl), cell: (s) => <Delta value={s.realised_pnl} />, className: brief ? "w-full" : "" },
       { id: "signal", header: "Last signal", numeric: true, full: true, sortBy: (s) => (s.last_signal ? Date.parse(s.last_signal.time) : null), cell: (s) => <Moment iso={s.last_signal?.time} venue={s.last_signal?.time} className="text-muted" /> },
@@ -48,7 +49,7 @@ export function StrategyTable({ onOpen, brief = false }: { onOpen: (strategy: St
               <span className="font-medium">{s.strategy}</span>
               <StrategyState strategy={s} />
               <span className="text-dense text-faint">
-                {s.symbol} · {s.timeframe} · position <Num value={s.position_quantity} />
+                {s.symbol} · {s.timeframe} · position <Num value={s.position_quantity} /> · <RoutedAccount strategy={s} />
               </span>
               <Delta value={s.realised_pnl} className="text-right" />
             </span>
