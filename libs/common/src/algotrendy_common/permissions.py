@@ -46,6 +46,8 @@ def _keeping(bucket: Bucket) -> set[str]:
     return {
         f"$O.{bucket.name}.C.>",
         f"$O.{bucket.name}.M.>",
+        # A client finds the stream of a subject by name; what it finds, it still may not read.
+        "$JS.API.STREAM.NAMES",
         f"$JS.API.STREAM.INFO.{stream}",
         f"$JS.API.STREAM.MSG.GET.{stream}",
         f"$JS.API.STREAM.PURGE.{stream}",

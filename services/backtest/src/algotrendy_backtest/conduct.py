@@ -7,16 +7,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from algotrendy_common.events.backtest import BacktestKind, SearchSettings, WalkForwardSettings
+from algotrendy_common.events.backtest import BacktestKind, SearchMethod, SearchSettings, WalkForwardSettings
 
 from algotrendy_backtest.computing.child import Child
-from algotrendy_backtest.computing.tasks import Describe, Described, Ground, RunAll, Tried, Values, WalkOut
+from algotrendy_backtest.computing.tasks import (
+    Describe,
+    Described,
+    Examine,
+    Examined,
+    Ground,
+    RunAll,
+    Tried,
+    Values,
+    WalkOut,
+)
 from algotrendy_backtest.domain import Outcome
-from algotrendy_backtest.errors import NothingFound
+from algotrendy_backtest.errors import NothingFound, TooFewBars
 from algotrendy_backtest.search.executors import Executor
-from algotrendy_backtest.search.space import axes_of
+from algotrendy_backtest.search.space import axes_of, neighbourhood
 from algotrendy_backtest.search.study import Found, search
-from algotrendy_backtest.walkforward import windows_of
+from algotrendy_backtest.walkforward import Window, windows_of
+
+_MOST_COMPARED = 100
+_NEIGHBOURS = 40
+"""Tried in each window of a walk-forward where nobody said what may vary."""
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, what is done and what there is in all."""
@@ -37,6 +51,8 @@ class Conducted:
     best: Values | None = None
     trials: int = 0
     ended: str = "all_tried"
+    examination: Mapping[str, Any] | None = None
+    """Of a robustness check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,9 @@ class Conductor:
                 return self._sweep(ground)
             case BacktestKind.WALKFORWARD:
                 return self._walk_forward(ground)
-            case _:
+            case BacktestKind.ROBUSTNESS:
+                return self._robustness(ground)
+            case BacktestKind.RUN:
                 return Conducted(self._run(ground, ground.spec.parameters))
 
     def describe(self, ground: Ground) -> Described:
@@ -66,7 +84,9 @@ class Conductor:
 
     def _run(self, ground: Ground, values: Values) -> Outcome:
         outcome: Outcome = self.bench.ask(
-            ground, RunAll(dict(values), self.folder), lambda done, total: self.progress("computing", done, total)
+            ground,
+            RunAll(dict(values), self.folder),
+            lambda done, total, stage: self.progress("computing", done, total),
         )
         return outcome
 
@@ -88,27 +108,84 @@ class Conductor:
         described = self.describe(ground)
         windows = windows_of(described.bars, ground.spec.walk_forward or WalkForwardSettings())
         executor = self.executor(ground)
-        chosen: list[Values | None] = []
-        trials = 0
         try:
-            for number, window in enumerate(windows):
-                bars = (window.train_start, window.train_stop)
-                stage = f"window {number + 1} of {len(windows)}"
-                found = self._search(ground, described, executor, number, bars, stage)
-                trials += found.trials
-                if found.ended == "stopped":
-                    return Conducted(None, None, trials, found.ended)
-                chosen.append(found.best.parameters if found.best else None)
+            return self._walked(ground, described, executor, windows, 0, self.folder)
         finally:
             executor.close()
+
+    def _walked(
+        self,
+        ground: Ground,
+        described: Described,
+        executor: Executor,
+        windows: tuple[Window, ...],
+        part: int,
+        folder: str | None,
+    ) -> Conducted:
+        """Trials are kept under the windows' numbers from ``part`` on."""
+        chosen: list[Values | None] = []
+        trials = 0
+        for number, window in enumerate(windows):
+            bars = (window.train_start, window.train_stop)
+            stage = f"window {number + 1} of {len(windows)}"
+            found = self._search(ground, described, executor, part + number, bars, stage)
+            trials += found.trials
+            if found.ended == "stopped":
+                return Conducted(None, None, trials, found.ended)
+            chosen.append(found.best.parameters if found.best else None)
         if not any(chosen):
             raise NothingFound(trials)
         outcome: Outcome = self.bench.ask(
             ground,
-            WalkOut(windows, tuple(chosen), self.folder),
-            lambda done, total: self.progress("out of sample", done, total),
+            WalkOut(windows, tuple(chosen), folder),
+            lambda done, total, stage: self.progress("out of sample", done, total),
         )
         return Conducted(_of_many(outcome, trials), None, trials)
+
+    def _robustness(self, ground: Ground) -> Conducted:
+        """What is examined was given, or is the best of a search where parameters were said to vary."""
+        described = self.describe(ground)
+        asked = ground.spec.search or SearchSettings()
+        values, trials = dict(ground.spec.parameters), 0
+        tried: tuple[Values, ...] = ()
+        walking = ground
+        executor = self.executor(ground)
+        try:
+            if asked.space:
+                found = self._search(ground, described, executor, 0, (0, described.bars), "searching")
+                if found.ended == "stopped":
+                    return Conducted(None, None, found.trials, found.ended)
+                if found.best is None:
+                    raise NothingFound(found.trials)
+                values, trials = dict(found.best.parameters), found.trials
+                tried = _spread_over(self.trials.known(0), _MOST_COMPARED)
+            else:
+                space = neighbourhood(described.parameters, values)
+                near = SearchSettings(method=SearchMethod.RANDOM, trials=_NEIGHBOURS, space=space)
+                walking = replace(ground, spec=ground.spec.model_copy(update={"search": near}))
+            walked = self._walked_if_long_enough(walking, described, executor)
+        finally:
+            executor.close()
+        if walked is not None and walked.outcome is None:
+            return Conducted(None, None, trials + walked.trials, walked.ended)
+        out = walked.outcome if walked else None
+        walk_forward = None if out is None else out.statistics | {"windows": out.manifest["windows"]}
+        examined: Examined = self.bench.ask(
+            ground,
+            Examine(values, tried, walk_forward, self.folder),
+            lambda done, total, stage: self.progress(stage, done, total),
+        )
+        verdict = {"robust": int(bool(examined.document["passed"]))}
+        outcome = replace(examined.outcome, statistics=examined.outcome.statistics | verdict)
+        outcome = _of_many(outcome, trials) if trials else outcome
+        return Conducted(outcome, values, trials, examination=examined.document)
+
+    def _walked_if_long_enough(self, ground: Ground, described: Described, executor: Executor) -> Conducted | None:
+        try:
+            windows = windows_of(described.bars, ground.spec.walk_forward or WalkForwardSettings())
+            return self._walked(ground, described, executor, windows, 1, None)
+        except (TooFewBars, NothingFound):
+            return None  # the examination says itself what it could not look at
 
     def _search(
         self, ground: Ground, described: Described, executor: Executor, window: int, bars: tuple[int, int], stage: str
@@ -136,6 +213,16 @@ class Conductor:
 
 def _varied_only(tried: Tried, varied: set[str]) -> Tried:
     return replace(tried, parameters={name: tried.parameters[name] for name in tried.parameters if name in varied})
+
+
+def _spread_over(known: Mapping[int, Tried], most: int) -> tuple[Values, ...]:
+    """The sets that were computed, or as many evenly from the best to the worst: each is run once more."""
+    ranked = sorted(
+        (tried for tried in known.values() if tried.status == "finished"),
+        key=lambda tried: (tried.objective is None, -(tried.objective or 0.0), tried.number),
+    )
+    step = max(1, -(-len(ranked) // most))
+    return tuple(tried.parameters for tried in ranked[::step])
 
 
 def _of_many(outcome: Outcome, trials: int) -> Outcome:

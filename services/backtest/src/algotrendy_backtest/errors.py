@@ -8,6 +8,7 @@ AlgoTrendyError
     ├── RunUnknown       nobody asked for such a run
     ├── ArtefactUnknown  a run has no such file, or its time is over
     ├── NothingToRunOn   no instrument, no candles, or too many of them
+    ├── TooFewBars       not enough for the windows of a walk-forward
     ├── NothingFound     a search without one trial that counts
     └── RunTooLong       the run was stopped at its time limit
 """
@@ -51,3 +52,8 @@ class NothingFound(Refused):
 class ArtefactUnknown(Refused):
     def __init__(self, run_id: str, name: str) -> None:
         super().__init__("artefact_unknown", "the run has no such file, or not any more", run_id=run_id, name=name)
+
+
+class TooFewBars(Refused):
+    def __init__(self, windows: int, least: int, bars: int) -> None:
+        super().__init__("too_few_bars", f"{windows} windows need parts of at least {least} bars each", bars=bars)

@@ -16,6 +16,7 @@ from typing import Any
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.money import plain
 from algotrendy_common.rpc.backtest import RunEquity
+from algotrendy_core.backtest.engine import BacktestResult
 
 from algotrendy_backtest.domain import Outcome
 
@@ -73,6 +74,23 @@ def write_result(
         file.write("timestamp_ms,equity\n")
         file.write("".join([f"{time},{value!r}\n" for time, value in zip(times_ms, equity, strict=True)]))
     return [*written, path]
+
+
+def write_pages(
+    folder: Path, result: BacktestResult, spec: BacktestSpec, examination: dict[str, Any] | None = None
+) -> None:
+    """The tearsheet as a page and as its values, and those of the examination where there was one."""
+    # Imported here: a run that keeps no files draws no pages.
+    from algotrendy_backtest.reports import html
+    from algotrendy_backtest.reports.documents import sheet_document
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet = sheet_document(result, result.strategy.name, spec.symbol)
+    _json(folder / "sheet.json", sheet)
+    (folder / "report.html").write_text(html.tearsheet_page(sheet), encoding="utf-8")
+    if examination is not None:
+        _json(folder / "examination.json", examination)
+        (folder / "robustness.html").write_text(html.robustness_page(sheet, examination), encoding="utf-8")
 
 
 _TRADE_COLUMNS = ("entry_time", "exit_time", "side", "quantity", "entry_price", "exit_price", "fees", "profit")

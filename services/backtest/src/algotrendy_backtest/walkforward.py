@@ -6,8 +6,9 @@ follow one another without a gap to the last bar.
 
 from dataclasses import dataclass
 
-from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import WalkForwardSettings
+
+from algotrendy_backtest.errors import TooFewBars
 
 _LEAST = 30
 """Bars of a part; fewer say nothing."""
@@ -27,7 +28,7 @@ class Window:
 
 
 def windows_of(bars: int, settings: WalkForwardSettings) -> tuple[Window, ...]:
-    """Equal windows over all bars; raises Refused where there are too few of them.
+    """Equal windows over all bars; raises TooFewBars where there are too few of them.
 
     With n windows of a training part T and a part t after it, T + n·t is the whole and T / (T + t) the share.
     """
@@ -35,9 +36,7 @@ def windows_of(bars: int, settings: WalkForwardSettings) -> tuple[Window, ...]:
     train = int(bars * (share / (1 - share)) / (settings.windows + share / (1 - share)))
     edges = [train + (bars - train) * number // settings.windows for number in range(settings.windows + 1)]
     if train < _LEAST or edges[1] - edges[0] < _LEAST:
-        raise Refused(
-            "too_few_bars", f"{settings.windows} windows need parts of at least {_LEAST} bars each", bars=bars
-        )
+        raise TooFewBars(settings.windows, _LEAST, bars)
     return tuple(
         Window(0 if settings.anchored else edges[number] - train, edges[number], edges[number + 1])
         for number in range(settings.windows)

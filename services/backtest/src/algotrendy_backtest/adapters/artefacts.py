@@ -22,6 +22,8 @@ from algotrendy_backtest.results import sha256_of
 class Artefacts:
     def __init__(self, jetstream: Callable[[], JetStreamContext]) -> None:
         self._jetstream = jetstream
+        self._last: tuple[str, bytes] = ("", b"")
+        """Whoever asks for a file asks for it part by part."""
 
     async def put(self, run_id: str, folder: Path) -> list[ArtefactInfo]:
         """Store every file of a folder; raises Retryable where the store does not take one."""
@@ -37,12 +39,17 @@ class Artefacts:
 
     async def get(self, run_id: str, name: str) -> bytes:
         """Raises Retryable where the store does not answer, KeyError where the file's time there is over."""
+        key = f"{run_id}/{name}"
+        if self._last[0] == key:
+            return self._last[1]
         try:
-            return (await self._store().get(f"{run_id}/{name}")).data or b""
+            content = (await self._store().get(key)).data or b""
         except nats.js.errors.NotFoundError as error:
             raise KeyError(name) from error
         except (nats.errors.Error, TimeoutError) as error:
             raise Retryable(f"{name} could not be read: {error!r}", run_id=run_id) from error
+        self._last = (key, content)
+        return content
 
     def _store(self) -> ObjectStore:
         return ObjectStore(BACKTEST_ARTEFACTS.name, BACKTEST_ARTEFACTS.stream, self._jetstream())

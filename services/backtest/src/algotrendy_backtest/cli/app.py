@@ -6,7 +6,7 @@ Invariant: nothing heavy is imported before a command is carried out, so help co
 from dataclasses import replace
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from algotrendy_common.events.backtest import BacktestKind
@@ -56,6 +56,55 @@ _command(
     "Search on one stretch and try on the next, again and again: what counts is out of sample.",
     o.WHAT, o.WINDOWS, o.SEARCH, o.COSTS, o.PLACES, o.HOW,
 )  # fmt: skip
+
+
+_command(
+    BacktestKind.ROBUSTNESS,
+    "Try to prove a result wrong: other data, other costs, other parameters, luck, knowledge of the future. "
+    "Of the parameters given, or of the best where --vary says what to search.",
+    o.WHAT, o.WINDOWS, o.SEARCH, o.COSTS, o.PLACES, o.HOW,
+)  # fmt: skip
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of it, last, or a folder of results.")] = "last",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Copy the page here.")] = None,
+    as_json: o.AsJson = False,
+    home: o.Home = None,
+) -> None:
+    """The page of a result: where it is, or a copy of it; with --json the result itself."""
+    from algotrendy_backtest.cli import pages
+
+    pages.report(run, out, as_json, _surroundings(context, home))
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(help="Two to six runs: ids, or folders of results.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page.")] = None,
+    as_json: o.AsJson = False,
+    home: o.Home = None,
+) -> None:
+    """Several results side by side."""
+    from algotrendy_backtest.cli import pages
+
+    pages.compare(runs, out, as_json, _surroundings(context, home))
+
+
+@app.command(name="list")
+def list_runs(
+    context: typer.Context,
+    newest: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 20,
+    as_json: o.AsJson = False,
+    home: o.Home = None,
+) -> None:
+    """The runs that are kept here."""
+    from algotrendy_backtest.cli import pages
+
+    pages.listed(newest, as_json, _surroundings(context, home))
 
 
 def carry_out(arguments: list[str], surroundings: Surroundings) -> None:

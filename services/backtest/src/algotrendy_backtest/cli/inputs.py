@@ -17,6 +17,7 @@ from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestKind, BacktestSpec, SearchSettings, WalkForwardSettings
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.instruments import Instrument
+from algotrendy_core.strategies.user_file import Limits, checked_user_strategy
 from pydantic import ValidationError
 
 from algotrendy_backtest.cli.surroundings import Dataset, HistoryAsked, Surroundings
@@ -108,7 +109,9 @@ def _strategy(text: str) -> tuple[str, UserFile | None]:
         return text, None
     path = Path(text)
     try:
-        return path.stem, UserFile(path.name, path.read_text(encoding="utf-8"))
+        user_file = UserFile(path.name, path.read_text(encoding="utf-8"))
+        checked_user_strategy(path, Limits())
+        return path.stem, user_file
     except (OSError, UnicodeDecodeError) as error:
         raise Refused("strategy_unreadable", f"cannot read {text}: {error}") from error
 

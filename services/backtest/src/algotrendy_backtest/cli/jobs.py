@@ -179,6 +179,8 @@ def _document(research: Research, kept: KeptRun, conducted: Conducted) -> dict[s
                 for each in research.trials_of(kept.run_id).known(0).values()
             ],
         }  # fmt: skip
+    if conducted.examination is not None:
+        document["examination"] = dict(conducted.examination)
     return document
 
 
@@ -199,8 +201,11 @@ def _show(research: Research, kept: KeptRun, conducted: Conducted, described: De
         output.print(f"[bold]out of sample, {conducted.trials} trials searched in sample[/]")
         output.print(render.windows(found.manifest["windows"]))
         output.print()
+    if conducted.examination is not None:
+        output.print(render.findings(conducted.examination))
+        output.print()
     render.outcome(output, f"{title} on {name}, {described.timeframe}", found, _notes(kept, conducted, described))
-    output.print(f"run {kept.run_id[:12]} · files in {_near(kept.folder)}", style="dim", soft_wrap=True)
+    output.print(f"run {kept.run_id[:12]} · files in {near(kept.folder)}", style="dim", soft_wrap=True)
 
 
 def _notes(kept: KeptRun, conducted: Conducted, described: Described) -> list[str]:
@@ -218,7 +223,7 @@ def _notes(kept: KeptRun, conducted: Conducted, described: Described) -> list[st
     return notes
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     with suppress(ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
@@ -230,7 +235,7 @@ def _interruptible(kind: str) -> Iterator[Any]:
     pressed: list[bool] = []
 
     def press(number: int, frame: FrameType | None) -> None:
-        if pressed or kind not in (BacktestKind.SWEEP, BacktestKind.WALKFORWARD):
+        if pressed or kind == BacktestKind.RUN:
             raise KeyboardInterrupt
         pressed.append(True)
         errors.print("pausing: what is under way is finished first, Ctrl-C again ends at once")

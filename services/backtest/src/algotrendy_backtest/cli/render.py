@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from algotrendy_backtest.cli.research import KeptRun
 from algotrendy_backtest.computing.tasks import Tried
 from algotrendy_backtest.domain import Outcome
 
@@ -72,6 +73,46 @@ def windows(rows: Sequence[Mapping[str, Any]]) -> Table:
             figure("total_return", out.get("total_return")), figure("sharpe", out.get("sharpe")),
             figure("max_drawdown", out.get("max_drawdown")), figure("trades", out.get("trades")),
         )  # fmt: skip
+    return table
+
+
+def findings(examination: Mapping[str, Any]) -> Table:
+    """What was held against a result, what gates first."""
+    passed = examination["passed"]
+    title = "[bold green]stands[/]: nothing tried brought it down" if passed else "[bold red]falls[/]"
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    for column in ("", "what", "seen", "line"):
+        table.add_column(column, overflow="fold")
+    for finding in sorted(examination["findings"], key=lambda each: (each["passed"], not each["gates"])):
+        mark = "[green]✓[/]" if finding["passed"] else "[bold red]✕[/]" if finding["gates"] else "[yellow]![/]"
+        table.add_row(mark, *(escape(text) for text in (_asked(finding), finding["observed"], finding["limit"])))
+    return table
+
+
+def _asked(finding: Mapping[str, Any]) -> str:
+    return f"{finding['name'].replace('_', ' ')}: {finding['question']}"
+
+
+def comparison(values: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for label in values["labels"]:
+        table.add_column(escape(label), justify="right")
+    for name, *cells in values["figures"]:
+        shown = [f"[green]{escape(cell['text'])}[/]" if cell["tone"] else escape(cell["text"]) for cell in cells]
+        table.add_row(name, *shown)
+    return table
+
+
+def runs(kept: Sequence[KeptRun]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("run", "begun (UTC)", "kind", "strategy", "status"):
+        table.add_column(column, no_wrap=True)
+    for column in ("return", "sharpe"):
+        table.add_column(column, no_wrap=True, justify="right")
+    for run in kept:
+        figures = [figure(name, run.statistics.get(name)) for name in ("total_return", "sharpe")]
+        table.add_row(run.run_id[:8], _short(run.begun_at), run.kind, escape(run.strategy), run.status, *figures)
     return table
 
 

@@ -4,6 +4,7 @@ Invariant: what a task does depends on the ground and the task alone, never on t
 spread over any number of processes and machines, and give the same results.
 """
 
+import linecache
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,6 @@ from algotrendy_common.errors import Refused
 from algotrendy_core.backtest.candles_csv import load_candles
 from algotrendy_core.backtest.engine import BacktestResult, run_backtest
 from algotrendy_core.backtest.series import BarSeries
-from algotrendy_core.kernels import Floats
 from algotrendy_core.strategies.interface import AnyStrategy
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 
@@ -29,6 +29,8 @@ from algotrendy_backtest.computing.tasks import (
     Candidate,
     Describe,
     Described,
+    Examine,
+    Examined,
     Ground,
     RunAll,
     Task,
@@ -46,9 +48,10 @@ from algotrendy_backtest.domain import (
     outcome_of,
     statistics_of,
 )
-from algotrendy_backtest.results import write_result
+from algotrendy_backtest.results import write_pages, write_result
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
+"""Called with what is done, what there is in all and, where a task has several, the stage."""
 
 
 class Bench:
@@ -59,7 +62,7 @@ class Bench:
         self._config = config_of(ground.spec)
         self._instrument = at_the_fees_of(ground.spec, ground.instrument)
         self._bars, self._repaired = bars_of(ground)
-        self._strategy = _strategy(ground)
+        self._strategy = strategy_of(ground)
 
     def answer(self, task: Task, progress: Progress) -> Answer:
         match task:
@@ -68,19 +71,24 @@ class Bench:
             case RunAll(parameters, folder):
                 result = self._run(parameters, self._bars, self._compiled(len(self._bars)), progress)
                 outcome = outcome_of(result, self._spec)
-                self._write(folder, outcome, result.equity, self._bars)
+                self._write(folder, outcome, result)
                 return outcome
+            case Examine():
+                return self._examine(task, progress)
             case TryAll():
                 return self._try_all(task)
             case WalkOut():
-                outcome, equity, bars = walk_out(task, self._spec, self._bars, self._out_of_sample, progress)
-                self._write(task.folder, outcome, equity, bars)
+                outcome, whole = walk_out(task, self._spec, self._bars, self._out_of_sample, progress)
+                self._write(task.folder, outcome, whole)
                 return outcome
 
-    def _write(self, folder: str | None, outcome: Outcome, equity: Floats, bars: BarSeries) -> None:
+    def _write(
+        self, folder: str | None, outcome: Outcome, result: BacktestResult, examination: dict[str, Any] | None = None
+    ) -> None:
         if folder is not None:
-            closes = bars.time + bars.timeframe.seconds * 1000
-            write_result(Path(folder), self._spec, outcome, equity.tolist(), closes.tolist())
+            closes = result.bars.time + result.bars.timeframe.seconds * 1000
+            write_result(Path(folder), self._spec, outcome, result.equity.tolist(), closes.tolist())
+            write_pages(Path(folder), result, self._spec, examination)
 
     def _described(self) -> Described:
         bars = self._bars
@@ -141,6 +149,30 @@ class Bench:
             seconds=time.process_time() - began,
         )
 
+    # -- against the result ------------------------------------------------------------------------------------
+
+    def _examine(self, task: Examine, progress: Progress) -> Examined:
+        from algotrendy_core.robustness.examination import Examination, examined
+
+        from algotrendy_backtest.reports.documents import examination_document
+
+        parameters = parameters_of(self._strategy, task.parameters)
+        found = examined(
+            lambda: strategy_of(self._ground),
+            parameters,
+            self._bars,
+            self._instrument,
+            self._config,
+            examination=Examination(seed=self._spec.seed),
+            tried=[parameters_of(self._strategy, values) for values in task.tried],
+            progress=lambda stage, done, total: progress(done, total, stage),
+        )
+        walk_forward = None if task.walk_forward is None else dict(task.walk_forward)
+        document = examination_document(found, walk_forward)
+        outcome = outcome_of(found.result, self._spec)
+        self._write(task.folder, outcome, found.result, document)
+        return Examined(outcome, document)
+
     # -- out of sample -----------------------------------------------------------------------------------------
 
     def _out_of_sample(self, values: Values, start: int, stop: int, cash: Any) -> tuple[BacktestResult, int]:
@@ -181,13 +213,17 @@ def bars_of(ground: Ground) -> tuple[BarSeries, tuple[str, ...]]:
     return bars.slice(first, last), tuple(f"{problem} ({problem.repair})" for problem in report.problems)
 
 
-def _strategy(ground: Ground) -> AnyStrategy:
+def strategy_of(ground: Ground) -> AnyStrategy:
     if ground.user_file is None:
         return strategy_named(ground.spec.strategy_kind)
     from algotrendy_core.strategies.user_file import load_user_strategy
 
-    folder = Path(tempfile.mkdtemp(prefix="algotrendy-strategy-"))
-    path = folder / ground.user_file.name
-    path.write_text(ground.user_file.text, encoding="utf-8")
-    confinement.OWN_FILES.add(str(path))
-    return load_user_strategy(path)
+    with tempfile.TemporaryDirectory(prefix="algotrendy-strategy-") as folder:
+        path = Path(folder) / ground.user_file.name
+        path.write_text(ground.user_file.text, encoding="utf-8")
+        confinement.OWN_FILES.add(str(path))
+        # Numba and tracebacks ask for lines long after the file is gone.
+        linecache.cache[str(path)] = (
+            len(ground.user_file.text), None, ground.user_file.text.splitlines(keepends=True), str(path)
+        )  # fmt: skip
+        return load_user_strategy(path)

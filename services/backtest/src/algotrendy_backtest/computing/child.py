@@ -18,6 +18,14 @@ from algotrendy_backtest.computing.serving import serve
 from algotrendy_backtest.computing.tasks import Failed, Ground, Progressed, Task
 from algotrendy_backtest.errors import EngineDied, RunTooLong
 
+Told = Callable[[int, int, str], None]
+"""Told what is done, what there is in all, and the stage where a task has several."""
+
+
+def _unheard(done: int, total: int, stage: str) -> None:
+    """Nobody looks."""
+
+
 _BEYOND_CPU_S = 10.0
 """By the wall clock a task may take this much, and half as much again, beyond its CPU time."""
 
@@ -65,17 +73,17 @@ class Child:
                 self._ground = None
                 self.connection.send(ground)
                 self._deadline = self._new_deadline()
-                self._receive(lambda done, total: None)
+                self._receive(_unheard)
                 self._ground = ground
             self.connection.send(task)
         self._deadline = self._new_deadline()
 
-    def answer(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Any:
+    def answer(self, progress: Told = _unheard) -> Any:
         """The task's answer; raises Refused, EngineDied or RunTooLong, after which the process is another one."""
         with self._told_of_death():
             return self._receive(progress)
 
-    def ask(self, ground: Ground, task: Task, progress: Callable[[int, int], None] = lambda done, total: None) -> Any:
+    def ask(self, ground: Ground, task: Task, progress: Told = _unheard) -> Any:
         self.send(ground, task)
         return self.answer(progress)
 
@@ -104,7 +112,7 @@ class Child:
     def _new_deadline(self) -> float:
         return monotonic_s() + 1.5 * self._limits.cpu_s + _BEYOND_CPU_S
 
-    def _receive(self, progress: Callable[[int, int], None]) -> Any:
+    def _receive(self, progress: Told) -> Any:
         while True:
             if not self.connection.poll(max(self._deadline - monotonic_s(), 0.0)):
                 self.end()
@@ -114,7 +122,7 @@ class Child:
                 raise Refused(message.code, message.message)
             if not isinstance(message, Progressed):
                 return message
-            progress(message.done, message.total)
+            progress(message.done, message.total, message.stage)
 
     @contextmanager
     def _told_of_death(self) -> Iterator[None]:

@@ -28,8 +28,8 @@ def serve(connection: Connection, limits: Limits, *, quiet: bool) -> None:
     confinement.confine(limits)
     bench: Bench | None = None
 
-    def tell(done: int, total: int) -> None:
-        connection.send(Progressed(done, total))
+    def tell(done: int, total: int, stage: str = "") -> None:
+        connection.send(Progressed(done, total, stage))
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

@@ -127,14 +127,35 @@ class WalkOut:
     folder: str | None = None
 
 
-type Task = Describe | RunAll | TryAll | WalkOut
-type Answer = Described | Outcome | list[Tried]
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Everything that could speak against a run; answered by ``Examined``."""
+
+    parameters: Values
+    tried: tuple[Values, ...] = ()
+    """The sets that were looked at before these were chosen."""
+    walk_forward: Mapping[str, Any] | None = None
+    """What a walk-forward came to: its statistics and, under ``windows``, its windows."""
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    outcome: Outcome
+    document: Mapping[str, Any]
+    """As JSON has it."""
+
+
+type Task = Describe | RunAll | TryAll | WalkOut | Examine
+type Answer = Described | Outcome | list[Tried] | Examined
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
     done: int
     total: int
+    stage: str = ""
+    """Of a task that has several; else the caller knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ ended with. It begins flat: what the one before still held is taken at its last 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,12 @@ from algotrendy_common.clock import from_ms
 from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.money import from_float
-from algotrendy_core.backtest import manifest as manifests
 from algotrendy_core.backtest.engine import BacktestResult
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.kernels import Floats
-from algotrendy_core.performance import statistics
 
 from algotrendy_backtest.computing.tasks import Values, WalkOut
-from algotrendy_backtest.domain import Outcome, equity_points, outcome_of
+from algotrendy_backtest.domain import Outcome, outcome_of
 
 _CASH_STEP = Decimal("0.00000001")
 OutOfSample = Callable[[Values, int, int, Decimal], tuple[BacktestResult, int]]
@@ -28,11 +27,11 @@ OutOfSample = Callable[[Values, int, int, Decimal], tuple[BacktestResult, int]]
 
 def walk_out(
     task: WalkOut, spec: BacktestSpec, bars: BarSeries, run: OutOfSample, progress: Callable[[int, int], None]
-) -> tuple[Outcome, Floats, BarSeries]:
-    """The stitched outcome, its equity and the bars of it; the manifest holds the windows and what came of each."""
+) -> tuple[Outcome, BacktestResult]:
+    """The windows as one run, whose parameters are the last window's; the outcome's manifest tells of each."""
     start, stop = task.windows[0].test_start, task.windows[-1].test_stop
     cash, equity = spec.initial_cash, np.empty(stop - start)
-    results: list[BacktestResult] = []
+    parts: list[BacktestResult] = []
     told: list[dict[str, Any]] = []
     for number, (window, values) in enumerate(zip(task.windows, task.parameters, strict=True)):
         here = equity[window.test_start - start : window.test_stop - start]
@@ -48,43 +47,47 @@ def walk_out(
             here[:] = float(cash)
         else:
             result, warm = run(values, window.test_start, window.test_stop, cash)
-            results.append(result)
-            here[:] = result.equity[warm:]
             tried_on = bars.slice(window.test_start, window.test_stop)
+            alone = _one_run([_without_warm_up(result, warm, 0)], tried_on, result.equity[warm:], cash)
+            parts.append(_without_warm_up(result, warm, window.test_start - start))
+            here[:] = alone.equity
             said |= {
                 "parameters": dict(values),
-                "out_of_sample": _figures(here, tried_on, float(cash), [result]),
-                "result_hash": result.result_hash,
+                "out_of_sample": alone.statistics.as_dict(),
+                "result_hash": alone.result_hash,
             }
-            cash = from_float(float(result.equity[-1]), _CASH_STEP)
+            cash = from_float(float(here[-1]), _CASH_STEP)
         told.append(said)
         progress(number + 1, len(task.windows))
-    tried_on = bars.slice(start, stop)
-    outcomes = [outcome_of(result, spec) for result in results]
-    outcome = Outcome(
-        statistics=_figures(equity, tried_on, float(spec.initial_cash), results),
-        fills=tuple(fill for part in outcomes for fill in part.fills),
-        equity=equity_points(equity, tried_on),
-        manifest=(outcomes[0].manifest if outcomes else {}) | {"parameters": "by window", "windows": told},
-        result_hash=manifests.content_hash(
-            equity, *(result.fills for result in results), *(result.trades for result in results)
-        ),
-        round_trips=tuple(trip for part in outcomes for trip in part.round_trips),
+    whole = _one_run(parts, bars.slice(start, stop), equity, spec.initial_cash)
+    outcome = outcome_of(whole, spec)
+    return replace(outcome, manifest=outcome.manifest | {"parameters": "by window", "windows": told}), whole
+
+
+def _without_warm_up(result: BacktestResult, warm: int, bars_before: int) -> BacktestResult:
+    """With its bars counted from where the windows begin, not from where it was warmed up."""
+    fills, trades = result.fills.copy(), result.trades.copy()
+    fills["bar"] += bars_before - warm
+    for column in ("entry_bar", "exit_bar"):
+        trades[column] += bars_before - warm
+    return replace(result, fills=fills, trades=trades)
+
+
+def _one_run(parts: list[BacktestResult], bars: BarSeries, equity: Floats, cash: Decimal) -> BacktestResult:
+    last = parts[-1]
+    sums: dict[str, Any] = {
+        name: sum(getattr(part.book, name) for part in parts)
+        for name in ("fees", "traded_value", "bars_with_position", "short_of_cash", "below_minimum")
+    }
+    return replace(
+        last,
+        bars=bars,
+        config=replace(last.config, initial_cash=cash),
+        equity=equity,
+        fills=np.concatenate([part.fills for part in parts]),
+        trades=np.concatenate([part.trades for part in parts]),
+        book=replace(last.book, **sums),
     )
-    return outcome, equity, tried_on
-
-
-def _figures(equity: Floats, bars: BarSeries, initial: float, results: list[BacktestResult]) -> dict[str, Any]:
-    return statistics(
-        equity,
-        bars.time,
-        initial=initial,
-        bar_seconds=bars.timeframe.seconds,
-        profits=np.concatenate([result.trades["profit"] for result in results] or [np.empty(0)]),
-        traded_value=sum(result.book.traded_value for result in results),
-        fees=sum(result.book.fees for result in results),
-        bars_with_position=sum(result.book.bars_with_position for result in results),
-    ).as_dict()
 
 
 def _time(bars: BarSeries, index: int) -> str:

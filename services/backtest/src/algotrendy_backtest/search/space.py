@@ -131,3 +131,28 @@ def _within_bounds(name: str, schema: Mapping[str, Any]) -> Axis | None:
         low=least + (nudge if "minimum" not in schema else 0),
         high=most - (nudge if "maximum" not in schema else 0),
     )
+
+
+def neighbourhood(parameters: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, str]:
+    """A small space around chosen values: half of each number to half as much again, in five steps.
+
+    But for the size of the position, which changes the risk and not the idea.
+    """
+    space = {}
+    for name, schema in parameters.items():
+        value = values.get(name, schema.get("default"))
+        if name == "exposure" or schema.get("type") not in ("integer", "number") or not value:
+            continue
+        near = {_inside(schema, Decimal(str(value)) * share) for share in _NEAR}
+        space[name] = ",".join(str(each) for each in sorted(near))
+    return space
+
+
+_NEAR = (Decimal("0.5"), Decimal("0.75"), Decimal(1), Decimal("1.25"), Decimal("1.5"))
+
+
+def _inside(schema: Mapping[str, Any], value: Decimal) -> Decimal:
+    value = value.to_integral_value() if schema["type"] == "integer" else value
+    low, high = schema.get("minimum"), schema.get("maximum")
+    value = value if low is None else max(value, Decimal(str(low)))
+    return value if high is None else min(value, Decimal(str(high)))
