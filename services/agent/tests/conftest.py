@@ -134,8 +134,8 @@ class Elsewhere:
         if closed:
             self.candles[minute] = row
         event: BarUpdated = await self.say(
-            "ingest", BarUpdated, event_time=row.open_time + MINUTE, symbol="BTC-USDT", timeframe=Timeframe.M1,
-            trade_count=1, **row.model_dump(), **({"venue": "binance"} | changes),
+            "ingest", BarUpdated, event_time=row.open_time + MINUTE, symbol="BTC-USDT", trade_count=1,
+            **row.model_dump(), **({"venue": "binance", "timeframe": Timeframe.M1} | changes),
         )  # fmt: skip
         return event
 

@@ -9,12 +9,13 @@ import pytest
 from algotrendy_agent.domain.own_orders import OwnOrder
 from algotrendy_agent.domain.plan import Nothing, Proposal, Surroundings, changed_mind, order_id_of, plan
 from algotrendy_agent.domain.situations import WINDOW, features
-from algotrendy_agent.settings import DEMO, StrategySeed
+from algotrendy_agent.settings import DEMO, AgentSettings, StrategySeed
 from algotrendy_common.clock import ManualClock
 from algotrendy_common.enums import OrderStatus, Side, StrategyStatus, Timeframe
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderFilled, OrderOrigin, OrderRefused, OrderUpdated
 from algotrendy_common.ids import client_order_id
+from algotrendy_common.settings import PlatformSettings
 from algotrendy_core.bars import Bar
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 from algotrendy_core.strategies.running import StrategyRun
@@ -248,13 +249,12 @@ def test_too_few_closes_have_no_features():
 
 def test_the_demo_s_strategies_can_be_run():
     assert [seed.strategy for seed in DEMO if seed.status is StrategyStatus.RUNNING] == ["sma-cross-btc"]
-    assert {seed.kind for seed in DEMO} == {"sma_cross", "rsi_reversion", "momentum"}
+    assert {seed.kind for seed in DEMO} >= {"sma_cross", "rsi_reversion", "momentum", "grid", "dca"}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "nonsense"}, "no strategy"),
         ({"parameters": {"fast": 0}}, "fast"),
         ({"capital_share": "2"}, "less than"),
     ],
@@ -262,6 +262,18 @@ def test_the_demo_s_strategies_can_be_run():
 def test_a_strategy_that_cannot_be_run_is_refused_at_the_start(change, message):
     with pytest.raises(ValidationError, match=message):
         StrategySeed.model_validate(DEMO[0].model_dump() | change)
+
+
+def test_a_strategy_without_a_file_is_refused_at_the_start_and_a_folder_must_be_there(tmp_path):
+    own = DEMO[0].model_copy(update={"kind": "my_own"})
+    given = {"platform": PlatformSettings()}
+    with pytest.raises(ValidationError, match="no strategy my_own"):
+        AgentSettings.model_validate(given | {"strategies": (own,)})
+    with pytest.raises(ValidationError, match="is not a folder"):
+        AgentSettings.model_validate(given | {"user_strategies": tmp_path / "nowhere"})
+    assert AgentSettings.model_validate(given | {"strategies": (own,), "user_strategies": tmp_path}).strategies == (
+        own,
+    )
 
 
 def test_an_own_order_is_settled_by_its_status_and_its_fills(making):

@@ -37,6 +37,7 @@ from algotrendy_agent.history import HistoryReader
 from algotrendy_agent.ports import Announcer
 from algotrendy_agent.states import holding_of, moves_of, state_of
 from algotrendy_agent.store import AgentStore
+from algotrendy_agent.strategies import Strategies
 
 STORE_AWAY = (*UNREACHABLE, asyncpg.PostgresError, Retryable, TimeoutError)
 Work = Callable[[Transaction, Instance], Awaitable[Instance]]
@@ -58,6 +59,7 @@ class Tools:
     clock: Clock
     announcer: Announcer
     reserve: Decimal
+    strategies: Strategies
     noted: Callable[[SignalRaised, list[str]], None]
     """Told of each signal once it is committed, with the closes that led to it."""
 
@@ -125,7 +127,7 @@ class Runner:
 
     async def _caught_up(self) -> StrategyRun:
         config = self.instance.trading
-        strategy = strategy_named(config.kind)
+        strategy = strategy_named(config.kind, self._tools.strategies.known)
         run = StrategyRun(strategy, parameters_of(strategy, config.parameters))
         if self.instance.state is not None:
             run.restore(self.instance.state)

@@ -3,6 +3,7 @@
 import asyncio
 
 from algotrendy_common.app import App
+from algotrendy_common.enums import Severity
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
 from algotrendy_common.events.order import (
@@ -16,6 +17,7 @@ from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.rpc import agent, risk
 from algotrendy_common.rpc.call import Nothing
+from algotrendy_core.strategies.user_file import Limits
 
 from algotrendy_agent.adapters.broker_gateway import BrokerGateway
 from algotrendy_agent.adapters.ingest import Ingest
@@ -32,6 +34,7 @@ from algotrendy_agent.runner import Runner, Tools
 from algotrendy_agent.settings import AgentSettings
 from algotrendy_agent.states import state_of
 from algotrendy_agent.store import AgentStore
+from algotrendy_agent.strategies import Strategies
 
 _ASK_AGAIN_S = 1.0
 
@@ -43,6 +46,7 @@ def build_app(settings: AgentSettings) -> App:
     runners: dict[str, Runner] = {}
     routes = Routes(market)
     rerouting = Rerouting(routes, runners, BrokerGateway(app.bus), app.bus, settings.route_interval)
+    strategies = Strategies()
     recall = Recall(QdrantIndex(settings.qdrant_path), store, database)
     tools = Tools(
         database=database,
@@ -53,12 +57,15 @@ def build_app(settings: AgentSettings) -> App:
         clock=app.clock,
         announcer=app.bus,
         reserve=settings.reserve,
+        strategies=strategies,
         noted=recall.note,
     )
     handlers = Handlers(database=database, store=store, market=market, runners=runners, events=app.events)
     commands = Commands(database=database, store=store, runners=runners, events=app.events)
 
     async def load_strategies() -> None:
+        if settings.user_strategies is not None:
+            await asyncio.to_thread(strategies.learn, settings.user_strategies, Limits())
         async with database.transaction() as tx:
             for seed in settings.strategies:
                 config = StrategyConfig(**seed.model_dump(exclude={"status"}))
@@ -91,7 +98,15 @@ def build_app(settings: AgentSettings) -> App:
                     app.log.warning("ingest does not answer yet", error=told)
             await asyncio.sleep(0 if market.instruments else _ASK_AGAIN_S)
 
+    async def tell_refused_files() -> None:
+        for file, error in strategies.refused.items():
+            app.log.error("a strategy's file is refused", file=file, code=error.code, error=error.args[0])
+            await app.bus.alert(
+                Severity.WARNING, "user_strategy_refused", f"{file}: {error.args[0]}", file=file, because=error.code
+            )
+
     async def run_strategies() -> None:
+        await tell_refused_files()
         for runner in runners.values():
             await app.bus.publish(state_of(runner.instance, app.events))
         async with asyncio.TaskGroup() as tasks:
