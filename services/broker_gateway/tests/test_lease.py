@@ -6,10 +6,12 @@ import signal
 import socket
 import sys
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
+from algotrendy_broker_gateway.accounts.holder import Holder, is_dead
 from algotrendy_broker_gateway.accounts.lease import Lease
 from algotrendy_broker_gateway.domain.fence import Fence
 from algotrendy_broker_gateway.errors import LeaseLost
@@ -199,3 +201,58 @@ async def test_a_gateway_that_is_stopped_cleanly_hands_over_at_once_and_one_that
         assert await asyncio.wait_for(standing_by.wait(), 30) == 0
     rows = await world.query("SELECT expires_at = '-infinity' AS free FROM leases WHERE account = $1", world.account)
     assert rows[0]["free"]
+
+
+# -- a holder that is dead -------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def sleeping():
+    """A process that does nothing, and is told of as a gateway's holder."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    try:
+        yield process, Holder.of(process.pid)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_only_a_process_of_this_machine_that_has_ended_is_known_to_be_dead():
+    async with sleeping() as (process, holder):
+        text = str(holder)
+        assert Holder.parsed(text) == holder
+        assert not is_dead(text)
+        process.send_signal(signal.SIGSTOP)
+        assert not is_dead(text)
+        # The number belongs to somebody who was started at another time.
+        assert is_dead(str(replace(holder, started="1")))
+        process.kill()
+        await process.wait()
+        assert is_dead(text)
+        for other in (
+            replace(holder, boot="another machine"),
+            replace(holder, namespace="pid:[1]"),
+            replace(holder, started="-"),
+        ):
+            assert not is_dead(str(other))
+        assert not is_dead(holder.token)
+        assert not is_dead("")
+
+
+async def test_a_dead_holders_accounts_are_taken_at_once_and_a_living_ones_are_not(database):
+    account, long = ids.new_id(), timedelta(hours=1)
+    store = LeaseStore(database)
+    async with sleeping() as (process, holder):
+        assert await store.take([account], str(holder), long) == {account: 1}
+        successor = Lease(store, [account], str(Holder.of(os.getpid())), long)
+        taking = asyncio.create_task(successor.take())
+        await eventually(lambda: "is held by" in successor._detail)
+        assert not taking.done()
+        process.kill()
+        await process.wait()
+        await taking
+        assert successor.fences[account].epoch == 2
+        assert successor.active
+        assert not await store.renew({account: 1}, str(holder), long)
+        await successor.release()

@@ -3,7 +3,8 @@
 Accounts are opened only after their lease was taken: a gateway that stands by decrypts no keys and reads nothing.
 """
 
-from algotrendy_common import ids
+import os
+
 from algotrendy_common.app import App
 from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged, ProtectionChanged
 from algotrendy_common.events.market import BookSnapshotTaken, FeedHealthChanged, QuoteChanged, TradePrinted
@@ -13,6 +14,7 @@ from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 from algotrendy_common.rpc import broker_gateway as rpc
 
 from algotrendy_broker_gateway.accounts.halting import Halting
+from algotrendy_broker_gateway.accounts.holder import Holder
 from algotrendy_broker_gateway.accounts.lease import Lease
 from algotrendy_broker_gateway.accounts.prices import Prices
 from algotrendy_broker_gateway.accounts.running import RunningAccount
@@ -32,7 +34,10 @@ def build_app(settings: BrokerGatewaySettings) -> App:
     # A gateway that stands still in the middle of a transaction must not keep the next one waiting.
     database = app.uses_database(size=6 + 2 * len(settings.every_account), idle_limit=settings.lease_time)
     lease = Lease(
-        LeaseStore(database), [one.account for one in settings.every_account], ids.new_id(), settings.lease_time
+        LeaseStore(database),
+        [one.account for one in settings.every_account],
+        str(Holder.of(os.getpid())),
+        settings.lease_time,
     )
     accounts: dict[str, RunningAccount] = {}
     halting = Halting(accounts, app.bus, settings.kill_file)

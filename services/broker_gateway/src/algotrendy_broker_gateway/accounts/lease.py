@@ -1,7 +1,8 @@
 """One active gateway an account: a lease with a fencing epoch.
 
 Invariant: whoever may send holds the lease by PostgreSQL's clock, because it stops a margin earlier by its own; and
-nothing is written to an account's books under an epoch that is not the newest.
+nothing is written to an account's books under an epoch that is not the newest. It is taken before it has run out only
+where the system says that the holder's process, on this machine, has ended.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from algotrendy_common.clock import monotonic_s
 from algotrendy_common.telemetry import log
 from prometheus_client import Gauge
 
+from algotrendy_broker_gateway.accounts.holder import is_dead
 from algotrendy_broker_gateway.desk.persistence import STORE_AWAY
 from algotrendy_broker_gateway.domain.fence import Fence
 from algotrendy_broker_gateway.errors import LeaseLost
@@ -50,7 +52,7 @@ class Lease:
         while True:
             asked_s = monotonic_s()
             try:
-                taken = await self._store.take(tuple(self.fences), self._holder, self._lease_time)
+                taken = await self._store.take(tuple(self.fences), self._holder, self._lease_time, is_dead)
             except STORE_AWAY as error:
                 taken = f"PostgreSQL is away: {error!r}"
             if isinstance(taken, dict):

@@ -4,7 +4,7 @@ Invariant: an account's epoch rises with every taking and never otherwise, so th
 epoch can be told from what the present holder writes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,8 +27,17 @@ class LeaseStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, accounts: Sequence[str], holder: str, lease_time: timedelta) -> dict[str, int] | str:
-        """All of the accounts or none: their epochs, or who holds one of them and which."""
+    async def take(
+        self,
+        accounts: Sequence[str],
+        holder: str,
+        lease_time: timedelta,
+        is_dead: Callable[[str], bool] = lambda holder: False,
+    ) -> dict[str, int] | str:
+        """All of the accounts or none: their epochs, or who holds one of them and which.
+
+        A holder that is known to be dead sends nothing any more: its lease need not run out.
+        """
         wanted = sorted(accounts)
         async with self._database.transaction() as tx:
             await tx.execute(
@@ -44,7 +53,7 @@ class LeaseStore:
                 wanted,
             )
             for row in rows:
-                if row["held"] and row["holder"] != holder:
+                if row["held"] and row["holder"] != holder and not is_dead(row["holder"]):
                     return f"{row['account']} is held by {row['holder']}"
             taken = await tx.fetch(
                 "UPDATE leases SET holder = $2, epoch = epoch + 1, taken_at = clock_timestamp(),"
