@@ -162,6 +162,15 @@ def test_a_grid_whose_position_somebody_closed_begins_again() -> None:
     assert (run.ladder[0].side, run.ladder[0].generation) == (1, generation + 1)
 
 
+def test_a_deal_that_somebody_closed_is_over() -> None:
+    run = run_of("dca", steps=1, exposure=0.5, pause=0)
+    floor = played(run, candles_of(100, 100))
+    assert run.ladder[2].quantity == floor.base > 0
+    floor.base *= 0.001
+    played(run, candles_of(100), floor)
+    assert [rung.kind for rung in run.ladder] == [0] * 4
+
+
 def test_averaging_buys_in_steps_and_sells_above_the_average() -> None:
     run = run_of("dca", steps=2, spacing=0.01, spacing_growth=2, size_growth=2, take_profit=0.01, pause=2, exposure=0.7)
     floor = played(run, candles_of(100, 100, 98.9, 96.9, 99.2))

@@ -25,9 +25,11 @@ from algotrendy_common.rpc.call import Nothing as NothingAsked
 from algotrendy_common.settings import load
 from algotrendy_common.testing.waiting import eventually
 from algotrendy_core.positions import Position
+from algotrendy_core.strategies.registry import strategy_named
 
 HOME, AWAY = "paper-1", "paper-2"
 STAND_IN = Place(AWAY, "bybit")
+SMA = strategy_named("sma_cross")
 
 
 def info(account: str, venue: str, stand_in: str | None = None, ready: bool = True) -> AccountInfo:
@@ -102,12 +104,18 @@ def placed(made: Proposal) -> tuple[str, str, Decimal]:
 
 
 def test_the_broker_gateways_stand_in_is_followed_and_nothing_else(routes, instance):
-    assert routes.wanted(instance.config) is None
+    assert routes.wanted(instance.config, SMA) is None
     routes.take(DOWN)
-    assert routes.wanted(instance.config) == STAND_IN
+    assert routes.wanted(instance.config, SMA) == STAND_IN
     routes.take((info(HOME, "binance", "nobody-knows"),))
-    assert routes.wanted(instance.config) is None
-    assert Routes(MarketView()).wanted(instance.config) is None
+    assert routes.wanted(instance.config, SMA) is None
+    assert Routes(MarketView()).wanted(instance.config, SMA) is None
+
+
+def test_a_ladder_stays_where_its_orders_rest(routes, instance):
+    routes.take(DOWN)
+    assert routes.wanted(instance.config, strategy_named("grid")) is None
+    assert routes.wanted(instance.config, SMA) == STAND_IN
 
 
 def test_a_new_order_goes_to_the_stand_in_sized_by_its_equity_price_and_steps(routes, instance, making):
@@ -190,7 +198,7 @@ def test_a_halt_of_either_account_holds_a_strategy_that_is_away_from_home(routes
 
 def test_with_no_account_to_go_to_it_stays_and_sells_nothing_at_a_venue_it_cannot_reach(routes, instance, making):
     routes.take(BOTH_DOWN)
-    assert routes.wanted(instance.config) is None
+    assert routes.wanted(instance.config, SMA) is None
     back = holding(instance, home="0", abroad="30")
     assert planned(routes, back, "0", making) == Nothing(f"no order: what is held on {AWAY} cannot be sold now")
 

@@ -16,6 +16,7 @@ from algotrendy_common.telemetry import log
 from algotrendy_agent.domain.routing import Routes
 from algotrendy_agent.ports import Announcer
 from algotrendy_agent.runner import STORE_AWAY, Runner
+from algotrendy_agent.strategies import Strategies
 
 
 class Asking(Protocol):
@@ -26,9 +27,16 @@ class Asking(Protocol):
 
 class Rerouting:
     def __init__(
-        self, routes: Routes, runners: Mapping[str, Runner], asking: Asking, announcer: Announcer, every: timedelta
+        self,
+        routes: Routes,
+        runners: Mapping[str, Runner],
+        strategies: Strategies,
+        asking: Asking,
+        announcer: Announcer,
+        every: timedelta,
     ) -> None:
         self._routes = routes
+        self._strategies = strategies
         self._runners = runners
         self._asking = asking
         self._announcer = announcer
@@ -54,7 +62,7 @@ class Rerouting:
         """Move every strategy that is not where it should trade."""
         for runner in self._runners.values():
             config = runner.instance.config
-            wanted = self._routes.wanted(config)
+            wanted = self._routes.wanted(config, self._strategies.known.get(config.kind))
             # An account that nobody spoke of (a gateway that has just started) says nothing about where it trades.
             if wanted == runner.instance.route or config.account not in self._routes.accounts:
                 continue

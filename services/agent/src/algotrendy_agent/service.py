@@ -44,9 +44,8 @@ def build_app(settings: AgentSettings) -> App:
     database = app.uses_database()
     store, market, ingest = AgentStore(), MarketView(), Ingest(app.bus)
     runners: dict[str, Runner] = {}
-    routes = Routes(market)
-    rerouting = Rerouting(routes, runners, BrokerGateway(app.bus), app.bus, settings.route_interval)
-    strategies = Strategies()
+    routes, strategies = Routes(market), Strategies()
+    rerouting = Rerouting(routes, runners, strategies, BrokerGateway(app.bus), app.bus, settings.route_interval)
     recall = Recall(QdrantIndex(settings.qdrant_path), store, database)
     tools = Tools(
         database=database,

@@ -79,10 +79,12 @@ def holding_of(instance: Instance, around: Surroundings | None) -> Holding:
     """On its own account alone, in float64: the border from exact numbers into the step's."""
     held = instance.position
     step = around.instrument.quantity_step if around and around.instrument else None
-    flat = step is None or abs(held.quantity) < step or held.average_price is None
+    average = held.average_price
+    if step is not None and abs(held.quantity) < step:
+        average = None  # less than can be sold is nothing
     equity = around.equity if around else None
     return Holding(
         float(held.quantity),
-        0.0 if flat or held.average_price is None else float(held.average_price),
+        float(average) if average is not None else 0.0,
         float(equity * instance.config.capital_share) if equity is not None else 0.0,
     )

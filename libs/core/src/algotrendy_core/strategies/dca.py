@@ -14,7 +14,7 @@ from pydantic import Field
 
 from algotrendy_core.bars import Candle
 from algotrendy_core.strategies.interface import STOP, Decision, Holding, Parameters, Strategy
-from algotrendy_core.strategies.rungs import BUY, SELL, rest_limit, traded
+from algotrendy_core.strategies.rungs import BUY, NOTHING_SHARE, SELL, rest_limit, traded
 
 OPENING = 1
 HOLDING = 2
@@ -143,7 +143,8 @@ def rest_exits(parameters: DcaParameters, holding: Holding, ladder: Any) -> None
 def step(parameters: DcaParameters, state: DcaState, candle: Candle, holding: Holding, ladder: Any) -> Decision:
     if state.active:
         sold = traded(ladder[parameters.steps + 1]) or traded(ladder[parameters.steps + 2])
-        if sold or (state.holding and holding.quantity <= 0.0):
+        gone = state.holding and holding.quantity < NOTHING_SHARE * ladder[0].quantity
+        if sold or gone:
             state.active = False
             state.wait = parameters.pause
             clear(parameters, ladder)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from algotrendy_core.bars import Candle
 from algotrendy_core.strategies.interface import Decision, Holding, Parameters, Strategy
-from algotrendy_core.strategies.rungs import BUY, SELL, resized, rest_limit, traded
+from algotrendy_core.strategies.rungs import BUY, NOTHING_SHARE, SELL, resized, rest_limit, traded
 
 LAID = 1
 WAITING = 2
@@ -102,7 +102,7 @@ def turn_over(parameters: GridParameters, state: GridState, close: float, holdin
         upper = upper_edge(parameters, state.anchor, i)
         if rung.side == SELL:
             # Sold, or gone without us: a stop of the gateway or a person closed the position.
-            if traded(rung) or holding.quantity <= 0.0:
+            if traded(rung) or holding.quantity < NOTHING_SHARE * rung.quantity:
                 rung.side = BUY
                 rung.quantity = 0.0
                 rung.generation += 1

@@ -13,6 +13,9 @@ RESIZED_SHARE = 0.1
 """A resting entry is resized when the capital asks for more than this difference: less is not worth its place in the
 queue."""
 
+NOTHING_SHARE = 0.01
+"""Of a rung's quantity: to hold less is to hold nothing, whoever sold it."""
+
 BUY = 1
 SELL = -1
 
@@ -31,7 +34,7 @@ def rest_limit(rung: Any, side: int, price: float, quantity: float) -> None:
 
 
 def resized(now: float, wanted: float) -> float:
-    """``wanted`` where it differs enough from ``now``."""
-    if abs(wanted - now) > RESIZED_SHARE * wanted:
+    """``wanted`` where it differs enough from ``now``; without capital nothing is wanted, and nothing moves."""
+    if wanted > 0.0 and abs(wanted - now) > RESIZED_SHARE * wanted:
         return wanted
     return now

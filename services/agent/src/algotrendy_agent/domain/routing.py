@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from algotrendy_common.rpc.broker_gateway import AccountInfo
+from algotrendy_core.strategies.interface import AnyStrategy
 
 from algotrendy_agent.domain.instance import Instance, StrategyConfig
 from algotrendy_agent.domain.market import MarketView
@@ -29,8 +30,13 @@ class Routes:
     def take(self, accounts: Iterable[AccountInfo]) -> None:
         self.accounts = {info.account: info for info in accounts}
 
-    def wanted(self, config: StrategyConfig) -> Place | None:
-        """Where new orders should go; None is the strategy's own account."""
+    def wanted(self, config: StrategyConfig, strategy: AnyStrategy | None) -> Place | None:
+        """Where new orders should go; None is the strategy's own account.
+
+        A ladder stays: its orders rest at one venue, and the rest of it at another would be a different strategy.
+        """
+        if strategy is not None and strategy.rungs is not None:
+            return None
         home = self.accounts.get(config.account)
         instead = self.accounts.get(home.stand_in) if home is not None and home.stand_in is not None else None
         return Place(instead.account, instead.venue) if instead is not None else None
