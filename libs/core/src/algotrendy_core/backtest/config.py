@@ -63,11 +63,15 @@ class BacktestConfig:
     @property
     def fills_at_opens_only(self) -> bool:
         """No model is on that needs orders followed one by one."""
-        usual = BacktestConfig(self.initial_cash)
-        base = ("initial_cash", "slippage_bps", "reserve", "fees_charged_in", "allow_short", "seed")
-        return all(
-            getattr(self, field.name) == getattr(usual, field.name) for field in fields(self) if field.name not in base
-        )
+        return all(getattr(self, name) == usual for name, usual in _MODELS_OFF)
+
+
+_PLAIN_FIELDS = ("initial_cash", "slippage_bps", "reserve", "fees_charged_in", "allow_short", "seed")
+_MODELS_OFF = [
+    (field.name, getattr(BacktestConfig(ZERO), field.name))
+    for field in fields(BacktestConfig)
+    if field.name not in _PLAIN_FIELDS
+]
 
 
 def _plain(value: Any) -> Any:

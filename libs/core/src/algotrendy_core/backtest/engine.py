@@ -20,7 +20,7 @@ from algotrendy_core.backtest.events import Rates, Trades, check_events
 from algotrendy_core.backtest.execution import FILL, TRADE, Book
 from algotrendy_core.backtest.general import GeneralRun
 from algotrendy_core.backtest.manifest import ContentHash
-from algotrendy_core.backtest.plain_run import PlainRun
+from algotrendy_core.backtest.plain_run import Buffers, PlainRun
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.backtest.streaming import Joints, Kept, RunningCurve, Spool, Streamed
 from algotrendy_core.instruments import Instrument
@@ -158,7 +158,7 @@ class _Made:
         self._run: PlainRun | GeneralRun
         if strategy.rungs is None and config.fills_at_opens_only and path is None and funding is None:
             self._run, self.reason_not = _or_plain(
-                lambda how: PlainRun(strategy, parameters, instrument, config, _CHUNK, compiled=how), compiled
+                lambda how: PlainRun(strategy, parameters, instrument, config, Buffers(_CHUNK), compiled=how), compiled
             )
         else:
             interval = timeframe.seconds * 1000
