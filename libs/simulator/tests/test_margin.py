@@ -194,6 +194,17 @@ def test_the_hand_outside_can_liquidate(floor: Floor) -> None:
     assert True in told
 
 
+def test_funding_is_paid_by_longs_to_shorts_on_what_their_positions_are_worth(floor: Floor) -> None:
+    floor.open(Side.BUY, "10")
+    total, locked = floor.balance
+    paid_to = floor.maker.balance("USDT").total
+    assert floor.exchange.pay_funding(PERP, D("0.001")) == 2
+    assert floor.balance == (total - 1, locked)
+    assert floor.maker.balance("USDT").total == paid_to + 1
+    with pytest.raises(Refused):
+        floor.exchange.pay_funding("NOPE", D("0.001"))
+
+
 def test_spot_with_leverage_is_a_position_and_moves_no_assets() -> None:
     floor = Floor("BTCUSDT")
     floor.open(Side.BUY, "20", "100", "BTCUSDT", leverage=D(5))

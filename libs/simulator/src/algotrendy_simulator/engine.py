@@ -206,6 +206,16 @@ class Exchange:
         self.finish(changes)
         return orders
 
+    def pay_funding(self, symbol: str, rate: Decimal) -> int:
+        """Settle funding of a perpetual among all who hold it; how many. Raises Refused ``unknown_symbol``."""
+        self.market(symbol)
+        held = self.ledger.held(symbol=symbol)
+        changes = Changes()
+        for holding in held:
+            self._settlement.pay_funding(changes, holding, rate)
+        self.finish(changes)
+        return len(held)
+
     def fill_partially(self, fraction: Decimal, orders: int = 1) -> None:
         """Have the next ``orders`` that trade at once do so with a fraction, and with the rest at the next trade."""
         self._floor.partial = [fraction] * orders

@@ -184,6 +184,17 @@ class Settlement:
         self._tell_position(changes, holding.account, holding.symbol)
         changes.balances[holding.account, quote] = None
 
+    def pay_funding(self, changes: Changes, holding: Holding, rate: Decimal) -> None:
+        """What longs pay shorts where ``rate`` is above zero: that share of the position's value."""
+        quote = self._markets[holding.symbol].instrument.quote
+        account = self._ledger.accounts[holding.account]
+        due = round_nearest(holding.quantity * self._mark(holding) * rate, FEE_STEP)
+        if due > ZERO:
+            self._charge(holding, account, quote, due)
+        else:
+            account.add(quote, -due)
+        changes.balances[holding.account, quote] = None
+
     def _fill_assets(self, order: Order, trade: TapeTrade, fee: Decimal, last: bool) -> None:
         instrument = self._markets[order.symbol].instrument
         account = self._ledger.accounts[order.account]

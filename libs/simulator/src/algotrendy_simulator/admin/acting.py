@@ -25,6 +25,7 @@ class Acting:
             web.post("/admin/orders/place", self.place),
             web.post("/admin/orders/cancel", self.cancel),
             web.post("/admin/liquidate", self.liquidate),
+            web.post("/admin/funding", self.pay_funding),
             web.post("/admin/partial_fills", self.fill_partially),
         ]
 
@@ -65,6 +66,14 @@ class Acting:
         if not orders:
             raise web.HTTPConflict(text="there is no such position")
         return web.json_response([shown.order(order) for order in orders])
+
+    async def pay_funding(self, request: web.Request) -> web.Response:
+        body = await bodies.read(request, bodies.Funding)
+        try:
+            holders = self.exchange.pay_funding(body.symbol, body.rate)
+        except Refused as refused:
+            raise web.HTTPConflict(text=str(refused)) from refused
+        return web.json_response({"positions": holders})
 
     async def fill_partially(self, request: web.Request) -> web.Response:
         body = await bodies.read(request, bodies.PartialFills)

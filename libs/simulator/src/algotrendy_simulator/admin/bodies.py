@@ -103,6 +103,13 @@ class Liquidate(Body):
     symbol: str | None = None
 
 
+class Funding(Body):
+    """A rate above zero is paid by those who are long."""
+
+    symbol: str
+    rate: Decimal = Field(gt=-1, lt=1)
+
+
 async def read[B: BaseModel](request: web.Request, body_class: type[B]) -> B:
     """Raises HTTPBadRequest with the violations."""
     text = await request.text()

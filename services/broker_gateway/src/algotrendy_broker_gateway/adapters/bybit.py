@@ -170,7 +170,7 @@ class BybitVenue(CcxtVenue):
     async def submit(self, client_order_id: str, terms: OrderTerms) -> VenueReport:
         category, wire_symbol = self._product(terms.symbol)
         request = order_request(client_order_id, terms, category, wire_symbol)
-        if category == LINEAR and terms.leverage is not None:
+        if category == LINEAR and terms.leverage is not None and not terms.reduce_only:
             await self._have_leverage(terms.symbol, terms.leverage, terms.margin_mode)
         if category == SPOT and terms.type.triggered:
             await self._check_trigger(terms, wire_symbol)

@@ -104,6 +104,7 @@ def order(txid: str, row: Mapping[str, Any], symbol_of: SymbolOf, asked_of: Aske
         standing = Standing.CANCELLED
     limit, trigger, ratio = _prices(kind, described, row)
     created = _time(row["opentm"])
+    leverage = _leverage(described.get("leverage"))
     return VenueOrder(
         venue_order_id=_text(txid),
         client_id=client_id,
@@ -122,7 +123,16 @@ def order(txid: str, row: Mapping[str, Any], symbol_of: SymbolOf, asked_of: Aske
         trailing_ratio=ratio,
         waiting=kind.triggered and standing is Standing.WORKING and not executed and not _set_off(kind, row),
         reduce_only=asked is not None and asked.reduce_only,
+        margin_mode=MarginMode.NONE if leverage is None else MarginMode.CROSS,
+        leverage=leverage,
+        # Whoever settles a position by hand says so too; Kraken itself does when the margin is gone.
+        liquidation=described["ordertype"] == "settle-position" and asked is None,
     )
+
+
+def _leverage(text: Any) -> Decimal | None:
+    """``5:1``; ``none`` of what is paid in full."""
+    return None if text in (None, "", "none") else Decimal(str(text).partition(":")[0])
 
 
 def _prices(

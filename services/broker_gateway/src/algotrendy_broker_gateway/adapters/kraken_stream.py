@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from algotrendy_common.enums import Liquidity, OrderType, Side, TimeInForce
+from algotrendy_common.enums import Liquidity, MarginMode, OrderType, Side, TimeInForce
 from algotrendy_common.money import ZERO
 from algotrendy_core.fills import Fill
 
@@ -102,6 +102,7 @@ class Executions:
             trailing_ratio=_number(triggers["price"]) / 100 if trailing else None,
             waiting=standing is Standing.WORKING and triggers.get("status") == "untriggered",
             reduce_only=row.get("reduce_only") is True,
+            margin_mode=MarginMode.CROSS if row.get("margin") is True else MarginMode.NONE,
         )
 
     def _fill(self, row: Mapping[str, Any]) -> Fill:

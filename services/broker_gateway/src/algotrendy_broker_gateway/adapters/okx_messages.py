@@ -110,6 +110,9 @@ def order(row: Json, instrument_of: InstrumentOf) -> VenueReport:
         created_at=from_ms(int(row["cTime"])),
         updated_at=from_ms(int(row["uTime"])),
         reduce_only=str(row.get("reduceOnly", "")).lower() == "true",
+        margin_mode=_margin_mode(row),
+        leverage=_number(row.get("lever")),
+        liquidation=str(row.get("category", "")).endswith("liquidation"),
     )
     return VenueReport(found, _fill_told(row, found, listed))
 
@@ -175,8 +178,14 @@ def algo(row: Json, instrument_of: InstrumentOf) -> VenueReport:
         trailing_ratio=_number(row.get("callbackRatio")),
         waiting=state in ("live", "pause") and type_ is not OrderType.OCO,
         reduce_only=str(row.get("reduceOnly", "")).lower() == "true",
+        margin_mode=_margin_mode(row),
     )
     return VenueReport(found)
+
+
+def _margin_mode(row: Json) -> MarginMode:
+    mode = str(row.get("tdMode") or "cash")
+    return MarginMode.NONE if mode in ("cash", "spot_isolated") else MarginMode(mode)
 
 
 def _algo_type(row: Json) -> tuple[OrderType, Decimal | None, Decimal | None]:

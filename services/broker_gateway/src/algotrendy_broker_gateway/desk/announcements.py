@@ -4,16 +4,16 @@ Invariant: everything told follows from the record alone, so that the newest eve
 """
 
 from datetime import datetime
-from decimal import Decimal
 
 from algotrendy_common.enums import HeldBy
 from algotrendy_common.events.account import PositionChanged
 from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.order import OrderFilled, OrderTerms, OrderUpdated
+from algotrendy_common.events.order import OrderFilled, OrderUpdated
 from algotrendy_core import orders
 from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position
 
+from algotrendy_broker_gateway.domain.margin import Margin
 from algotrendy_broker_gateway.domain.order_record import OrderRecord, fee_of, reason_of
 
 
@@ -74,15 +74,14 @@ def position_changed(
     position: Position,
     revision: int,
     strategies: tuple[str, ...],
-    terms: OrderTerms,
-    liquidation_price: Decimal | None,
+    account: str,
+    margin: Margin,
     at: datetime,
 ) -> PositionChanged:
-    """``terms`` of the order that moved it; ``liquidation_price`` as the venue said it last."""
     return events.make(
         PositionChanged,
         event_time=at,
-        account=terms.account,
+        account=account,
         venue=position.venue,
         symbol=position.symbol,
         revision=revision,
@@ -91,7 +90,7 @@ def position_changed(
         realised_pnl=position.net_realised_pnl,
         fees=position.fees,
         strategies=strategies,
-        margin_mode=terms.margin_mode,
-        leverage=terms.leverage,
-        liquidation_price=liquidation_price,
+        margin_mode=margin.mode,
+        leverage=margin.leverage,
+        liquidation_price=margin.liquidation_price,
     )

@@ -4,23 +4,27 @@ Invariant: a report may come twice, late or by two ways at once; an order's row,
 events that tell of them change together or not at all, under the account's lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from algotrendy_common.clock import Clock
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.enums import MarginMode, OrderSource
+from algotrendy_common.enums import OrderSource
 from algotrendy_common.errors import InvariantBroken
+from algotrendy_common.events.account import PositionChanged
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.ids import derived_id
+from algotrendy_common.money import ZERO
 from algotrendy_core.order_states import Open, Report
 
 from algotrendy_broker_gateway.desk import announcements
+from algotrendy_broker_gateway.domain.margin import Margin
 from algotrendy_broker_gateway.domain.order_record import OrderRecord, Step, advance
 from algotrendy_broker_gateway.domain.venue_report import VenueOrder, VenueReport, late_steps_of, steps_of
+from algotrendy_broker_gateway.ports import VenuePosition
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.fills import FillStore
 from algotrendy_broker_gateway.store.orders import OrderStore
@@ -72,8 +76,6 @@ class Books:
         self._account = account
         self._venue = venue
         self._assets = assets
-        self.liquidation_prices: dict[str, Decimal] = {}
-        """By symbol, as the venue said them last."""
         self.on_change: Callable[[Taken], None] = lambda taken: None
         """Told of what was committed, each time."""
 
@@ -130,23 +132,65 @@ class Books:
             if order.terms.protection is not None:
                 await self._fills.open_bracket(tx, order)
             base, quote = self._assets(step.fill.symbol)
-            borrowed = order.terms.margin_mode is not MarginMode.NONE
-            position, revision, strategies = await self._fills.move(
-                tx, step.fill, order.origin.strategy, base, quote, borrowed=borrowed
+            position, revision, strategies, margin = await self._fills.move(
+                tx, step.fill, order.origin.strategy, base, quote, order.terms
             )
             moved = announcements.position_changed(
-                self._events,
-                position,
-                revision,
-                strategies,
-                order.terms,
-                self.liquidation_prices.get(position.symbol) if position.quantity else None,
-                step.time,
+                self._events, position, revision, strategies, self._account, margin, step.time
             )
             await self._fills.remember(tx, moved)
             await tx.emit(told, filled, moved)
             held = position.quantity
         return Taken(order, tuple(steps), position=held)
+
+    async def open_position(self, held: VenuePosition) -> bool:
+        """Take over a position that the account had before it was ours; False where we know of one already."""
+        async with self._database.transaction() as tx:
+            await self._accounts.lock(tx)
+            if await self._fills.told(tx, self._venue, held.symbol) is not None:
+                return False
+            told = self._events.make(
+                PositionChanged,
+                event_time=held.as_of,
+                account=self._account,
+                venue=self._venue,
+                symbol=held.symbol,
+                revision=1,
+                quantity=held.quantity,
+                average_price=held.entry_price,
+                realised_pnl=ZERO,
+                fees=ZERO,
+                strategies=(),
+                margin_mode=held.margin_mode,
+                leverage=held.leverage,
+                liquidation_price=held.liquidation_price,
+            )
+            await self._fills.open_position(tx, told)
+            await tx.emit(told)
+        return True
+
+    async def margins(self, kept: Iterable[VenuePosition]) -> None:
+        """Tell what the venue says of the margin of positions that we know to be as it has them."""
+        async with self._database.transaction() as tx:
+            await self._accounts.lock(tx)
+            for held in kept:
+                known = await self._fills.told(tx, self._venue, held.symbol)
+                margin = Margin(held.margin_mode, held.leverage, held.liquidation_price)
+                if known is None or known.quantity != held.quantity or not Margin.of(known).differs(margin):
+                    continue
+                fields = known.model_dump(exclude={"event_id", "event_time", "received_time", "traceparent"})
+                told = self._events.make(
+                    PositionChanged,
+                    **fields
+                    | {
+                        "revision": known.revision + 1,
+                        "margin_mode": margin.mode,
+                        "leverage": margin.leverage,
+                        "liquidation_price": margin.liquidation_price,
+                    },
+                )
+                await self._fills.revise(tx, told)
+                await tx.emit(told)
 
     async def _adopt(self, tx: Transaction, found: VenueOrder) -> OrderRecord:
         """An order made by hand or by another program: it gets an id of ours and an origin that says so."""
@@ -174,14 +218,17 @@ def _external(found: VenueOrder, account: str, venue: str, now: datetime) -> Ord
         reduce_only=found.reduce_only,
         trigger_price=found.trigger_price,
         trailing_ratio=found.trailing_ratio,
+        margin_mode=found.margin_mode,
+        leverage=found.leverage,
     )
+    reason = "the venue liquidated a position" if found.liquidation else "made outside the platform"
     return OrderRecord(
         client_order_id=derived_id("external-client-order", venue, account, found.symbol, found.venue_order_id),
         venue_client_id=found.client_id,
         approval_id=None,
         notional=None,
         expires_at=None,
-        origin=OrderOrigin(source=OrderSource.EXTERNAL, reason="made outside the platform"),
+        origin=OrderOrigin(source=OrderSource.EXTERNAL, reason=reason),
         state=Open(terms, found.venue_order_id),
         revision=1,
         created_at=now,

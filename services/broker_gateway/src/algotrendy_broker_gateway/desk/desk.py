@@ -23,6 +23,7 @@ from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.desk.guard import Guard
+from algotrendy_broker_gateway.desk.margin_watch import MarginWatch
 from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.readying import Readying
@@ -37,7 +38,15 @@ from algotrendy_broker_gateway.domain.protection import ProtectionPolicy
 from algotrendy_broker_gateway.domain.search import Patience
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
 from algotrendy_broker_gateway.errors import VenueRefused, VenueUnreachable
-from algotrendy_broker_gateway.ports import BalancesReported, StreamLost, StreamMessage, StreamOpened, Unreadable, Venue
+from algotrendy_broker_gateway.ports import (
+    BalancesReported,
+    StreamLost,
+    StreamMessage,
+    StreamOpened,
+    Unreadable,
+    Venue,
+    VenuePosition,
+)
 from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.fills import FillStore
@@ -87,6 +96,7 @@ class Desk:
         guards = GuardStore(database, account.account, venue.name)
         policy = ProtectionPolicy(**dict(account.protection))
         exits = ProtectiveCount()
+        self._books = books
         self._reports = Reports(books, venue, app.bus, account.account, settings.slippage_tolerance)
         self.cancellation = Cancellation(database, orders, accounts, books, self._reports, venue)
         preparation = Preparation(
@@ -102,6 +112,7 @@ class Desk:
             account.leverage,
             account.margin_mode,
         )
+        self._preparation = preparation
         self.submission = Submission(
             account=account.account,
             venue=venue,
@@ -131,6 +142,7 @@ class Desk:
             self.submission,
             self.gate,
             venue,
+            account.margin_mode,
         )
         self.guard = Guard(
             account.account,
@@ -185,9 +197,9 @@ class Desk:
         preparation.make_room = self.guard.make_room
         self.guard.on_wanted = self.watchdog.wake
         books.on_change = self._changed
-        self._reconciliation.on_positions = lambda kept: books.liquidation_prices.update(
-            {held.symbol: held.liquidation_price for held in kept if held.liquidation_price is not None}
-        )
+        self._margins = MarginWatch(venue, self._margins_told)
+        self._reconciliation.on_positions = self._margins_told
+        self._reconciliation.on_opened = lambda held: exits.position(held.symbol, held.quantity)
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -215,6 +227,11 @@ class Desk:
         self.submission.changed(taken)
         self.triggers.changed(taken)
         self.guard.changed(taken)
+        self._margins.changed(taken)
+
+    async def _margins_told(self, kept: tuple[VenuePosition, ...]) -> None:
+        self._preparation.heard(kept)
+        await self._books.margins(kept)
 
     async def flatten(self, reason: str, strategy: str | None) -> None:
         """Close every position of the account (or what one strategy has of it) at the market."""
@@ -272,6 +289,7 @@ class Desk:
             tasks.create_task(self.triggers.forever())
             tasks.create_task(self.watchdog.forever())
             tasks.create_task(self._expire())
+            tasks.create_task(self._margins.forever())
 
     async def _follow(self) -> None:
         async with contextlib.aclosing(self._venue.stream()) as stream:

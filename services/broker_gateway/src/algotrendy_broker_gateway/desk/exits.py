@@ -15,11 +15,12 @@ from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.ids import client_order_id, derived_id
 from algotrendy_common.money import ZERO
-from algotrendy_core.instruments import Instrument, InstrumentKind
+from algotrendy_core.instruments import Instrument
 from algotrendy_core.order_states import Held, OrderState, Submitting
 
 from algotrendy_broker_gateway.domain.capabilities import Capabilities
 from algotrendy_broker_gateway.domain.handling import Handling, handling
+from algotrendy_broker_gateway.domain.margin import Margin
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.protection import Bracket, Exit, LiveExit, Plan, state_of
 from algotrendy_broker_gateway.domain.triggers import Watch, watch_of
@@ -46,6 +47,8 @@ class Found:
     leaving: Decimal
     """Of the position, by orders that are no exits: on spot they and an exit cannot share the same money."""
     now: datetime
+    margin: Margin
+    """How the position is paid for: its exits are on the same margin, or they would sell what nobody holds."""
 
     @property
     def side(self) -> Side:
@@ -81,11 +84,13 @@ def leaving(
     live: tuple[OrderRecord, ...],
     rooms: Collection[str],
     position: Decimal,
-    instrument: Instrument,
     spare_base: Decimal,
+    *,
+    locks: bool,
 ) -> Decimal:
     """What orders that are no exits take off the position; ``rooms`` are those about to leave.
 
+    ``locks``: the position is the asset itself, which an order that waits at the venue has locked.
     ``spare_base`` is what the account holds beside the position: an order that only rests at the venue leaves the
     position guarded as long as that is enough for both.
     """
@@ -95,7 +100,7 @@ def leaving(
             continue
         if order.protective:
             at_once += order.rest
-        elif instrument.kind is InstrumentKind.SPOT and (_at_venue(order) or order.order_id in rooms):
+        elif locks and (_at_venue(order) or order.order_id in rooms):
             if _may_rest(order):
                 resting += order.rest
             else:
@@ -131,9 +136,8 @@ def exit_order(
         type=OrderType.MARKET,
         quantity=quantity,
         reduce_only=True,
+        margin_mode=found.margin.mode,
     )
-    if entry is not None:
-        terms = terms.model_copy(update={"margin_mode": entry.terms.margin_mode, "leverage": entry.terms.leverage})
     if wish is not None and not at_market:
         terms = terms.model_copy(update=_prices(wish, found, can))
     held = handling(terms, can) is Handling.HELD

@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from algotrendy_common.clock import Clock, monotonic_s
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.enums import OrderStatus, ProtectionState, Side
+from algotrendy_common.enums import MarginMode, OrderStatus, ProtectionState, Side
 from algotrendy_common.events.account import ProtectionChanged
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.money import ZERO
 from algotrendy_common.telemetry import log
-from algotrendy_core.instruments import Instrument
+from algotrendy_core.instruments import Instrument, InstrumentKind
 from algotrendy_core.orders import filled_quantity
 from prometheus_client import Counter
 
@@ -324,6 +324,8 @@ class Guard:
         live = tuple(await self._orders.of_symbol(tx, symbol))
         entries = await self._guards.brackets(tx, symbol, instrument.base)
         brackets = await self._brackets(tx, entries, position, instrument, memory)
+        margin = await self._guards.margin(tx, symbol)
+        locks = instrument.kind is InstrumentKind.SPOT and margin.mode is MarginMode.NONE
         held = (await self._accounts.holdings(tx)).get(instrument.base, ZERO)
         spare_base = max(held - abs(position), ZERO)
         return Found(
@@ -336,8 +338,9 @@ class Guard:
             brackets=brackets,
             entries=entries,
             standing=await self._guards.standing(tx, symbol),
-            leaving=leaving(live, self._preparation.rooms, position, instrument, spare_base),
+            leaving=leaving(live, self._preparation.rooms, position, spare_base, locks=locks),
             now=self._clock.now(),
+            margin=margin,
         )
 
     async def _brackets(

@@ -5,7 +5,7 @@ Invariant: a plain order needs nothing of it, and pays nothing; whatever has to 
 before the order is committed as leaving. An order that cannot be made ready waits, approved, until its approval ends.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,19 +17,20 @@ from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.money import ZERO
 from algotrendy_core import orders
 from algotrendy_core.exit_feasibility import exit_violations, sellable
-from algotrendy_core.instruments import InstrumentKind
+from algotrendy_core.fees import ChargedIn
 from algotrendy_core.order_states import CancelledAtVenue
 
 from algotrendy_broker_gateway.desk.books import Books
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.persistence import until_stored
-from algotrendy_broker_gateway.domain.handling import Handling, handling, objection
+from algotrendy_broker_gateway.domain.handling import Handling, handling, objection, unfit
+from algotrendy_broker_gateway.domain.margin import borrows, effective_mode
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import ProtectiveCount
 from algotrendy_broker_gateway.domain.protection import ProtectionPolicy
 from algotrendy_broker_gateway.domain.triggers import Watch, watch_of
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused
-from algotrendy_broker_gateway.ports import Venue
+from algotrendy_broker_gateway.ports import Venue, VenuePosition
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.guards import GuardStore
 from algotrendy_broker_gateway.store.orders import OrderStore
@@ -108,16 +109,21 @@ class Preparation:
             instrument = self._venue.instrument(terms.symbol)
         except VenueRefused:
             return None  # not connected yet, or not listed: the venue says which
-        found = objection(terms, self._venue.capabilities, now)
+        found = objection(terms, self._venue.capabilities, now) or unfit(terms, instrument)
         if found is not None:
             return str(found)
-        if terms.reduce_only or (terms.side is Side.SELL and instrument.kind is InstrumentKind.SPOT):
+        if terms.reduce_only or (terms.side is Side.SELL and not borrows(terms)):
             return None
         price = terms.limit_price or terms.trigger_price or notional / terms.quantity
         stop = terms.protection.stop_price if terms.protection is not None else None
         worst = stop or price * (1 - terms.side.sign * self._policy.default_stop_ratio)
         broken = exit_violations(
-            instrument, terms.side, terms.quantity, min(worst, price), self._held.held(terms.symbol)
+            instrument,
+            terms.side,
+            terms.quantity,
+            min(worst, price),
+            self._held.held(terms.symbol),
+            ChargedIn.QUOTE if borrows(terms) else ChargedIn.RECEIVED,
         )
         if broken:
             rules = ", ".join(f"{one.rule} {one.limit}, not {one.observed}" for one in broken)
@@ -131,31 +137,35 @@ class Preparation:
             return False
         if terms.replaces is not None or handling(terms, can) is not Handling.DIRECT:
             return False
-        spot = self._spot(terms.symbol)
-        if terms.reduce_only and (spot or not can.reduce_only):
+        paid_in_full = not borrows(terms)
+        if terms.reduce_only and (paid_in_full or not can.reduce_only):
             return False
-        return not (spot and terms.side is Side.SELL and self.guarded(terms.symbol))
+        return not (paid_in_full and terms.side is Side.SELL and self.guarded(terms.symbol))
 
     def _leverage_of(self, terms: OrderTerms) -> tuple[Decimal, MarginMode] | None:
         """What has to be set at the venue before the order leaves; None where nothing is borrowed."""
-        mode = terms.margin_mode if terms.margin_mode is not MarginMode.NONE else self._margin_mode
+        mode = effective_mode(terms, self._margin_mode)
         leverage = terms.leverage if terms.leverage is not None else self._leverage
-        if terms.reduce_only or leverage is None or mode is MarginMode.NONE or self._spot(terms.symbol):
+        if terms.reduce_only or leverage is None or mode is MarginMode.NONE:
             return self._leverages.get(terms.symbol)
         return leverage, mode
 
-    def _spot(self, symbol: str) -> bool:
-        try:
-            return self._venue.instrument(symbol).kind is InstrumentKind.SPOT
-        except VenueRefused:
-            return True
+    def heard(self, positions: Iterable[VenuePosition]) -> None:
+        """What a person has set otherwise at the venue is set again before the next order."""
+        for held in positions:
+            known = self._leverages.get(held.symbol)
+            if known is not None and held.leverage is not None and known != (held.leverage, held.margin_mode):
+                del self._leverages[held.symbol]
 
     # -- one order ---------------------------------------------------------------------------------------------
 
     async def ready(self, order: OrderRecord, now: datetime) -> Ready | Never | None:
         """None where it has to wait. Inside ``room_for``."""
         terms, can = order.terms, self._venue.capabilities
-        found = objection(terms, can, now)
+        try:
+            found = objection(terms, can, now) or unfit(terms, self._venue.instrument(terms.symbol))
+        except VenueRefused as no:
+            return Never(f"{no.code}: {no}")
         if found is not None:
             return Never(str(found))
         quantity: Decimal | None = None
@@ -225,7 +235,7 @@ class Preparation:
     async def room_for(self, order: OrderRecord) -> AsyncIterator[None]:
         """While inside, exits keep away from what the order is about to sell."""
         terms = order.terms
-        if order.protective or terms.side is Side.BUY or not self._spot(terms.symbol):
+        if order.protective or terms.side is Side.BUY or borrows(terms):
             yield
             return
         reduces = order.rest <= self._held.held(terms.symbol)
@@ -246,7 +256,7 @@ class Preparation:
         order that was to sell part of a guarded position, whose stop was hit while room was made.
         """
         terms = order.terms
-        if self._venue.capabilities.reduce_only and not self._spot(terms.symbol):
+        if self._venue.capabilities.reduce_only and borrows(terms):
             return quantity, None
         room = self.rooms.get(order.order_id)
         if not terms.reduce_only and (room is None or not room.reduces or not self.guarded(terms.symbol)):

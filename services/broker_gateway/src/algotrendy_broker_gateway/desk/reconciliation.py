@@ -5,7 +5,7 @@ the venue knows better is adopted (orders, fills, deposits) and said; what we ca
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,9 +20,9 @@ from algotrendy_common.events.account import (
     ReconciliationDifference,
 )
 from algotrendy_common.events.event import EventFactory
+from algotrendy_common.money import ZERO
 from algotrendy_common.telemetry import log
 from algotrendy_core import orders
-from algotrendy_core.instruments import InstrumentKind
 from prometheus_client import Gauge, Histogram
 
 from algotrendy_broker_gateway.desk.gate import TradingGate
@@ -30,9 +30,9 @@ from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.balances import adoptable, differences, small
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
-from algotrendy_broker_gateway.domain.position_check import position_differences
+from algotrendy_broker_gateway.domain.position_check import PositionDifference, position_differences
 from algotrendy_broker_gateway.domain.search import Search
-from algotrendy_broker_gateway.errors import VenueUnreachable
+from algotrendy_broker_gateway.errors import VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import Venue, VenuePosition
 from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
 from algotrendy_broker_gateway.store.accounts import AccountStore
@@ -79,14 +79,17 @@ class Reconciliation:
         self._clock = clock
         self._log = log("reconciliation")
         self._told: frozenset[str] = frozenset()
-        self.on_positions: Callable[[tuple[VenuePosition, ...]], None] = lambda positions: None
+        self.on_positions: Callable[[tuple[VenuePosition, ...]], Awaitable[None]] = _unheard
         """Told of positions as the venue keeps them."""
+
+        self.on_opened: Callable[[VenuePosition], None] = lambda held: None
+        """Told of a position that was there before us."""
 
     async def run(self, cause: str) -> bool:
         """One comparison; True where trading may go on. Raises VenueUnreachable where the venue cannot be asked."""
         started = monotonic_s()
         found: list[ReconciliationDifference] = []
-        symbols = {*self._symbols, *await self._orders.symbols()}
+        symbols = self._listed({*self._symbols, *await self._orders.symbols()})
         await self._begin_watermarks(symbols)
         live = [order for order in await self._orders.live() if self._asked_for(order)]
         for order in live:
@@ -97,6 +100,8 @@ class Reconciliation:
                 found.append(_adopted_order(taken.order, report.order.standing.value))
                 symbols.add(report.order.symbol)
         await self._begin_watermarks(symbols)
+        if not await self._accounts.opened_now():
+            found += await self._open_positions()
         adopted_fills, balance_differences = await self._compare_balances(symbols)
         found += balance_differences
         found += await self._compare_positions()
@@ -107,6 +112,18 @@ class Reconciliation:
         RECONCILE_SECONDS.labels(self._account).observe(duration_s)
         await self._say(cause, ok, len(live), adopted_fills, tuple(found), duration_s)
         return ok
+
+    def _listed(self, symbols: set[str]) -> set[str]:
+        """What the venue does not list has no trades there: an order that was refused for it is in the books too."""
+        found = set()
+        for symbol in symbols:
+            try:
+                self._venue.instrument(symbol)
+            except VenueRefused as no:
+                self._log.warning("not compared", symbol=symbol, error=str(no))
+            else:
+                found.add(symbol)
+        return found
 
     def _asked_for(self, order: OrderRecord) -> bool:
         return (
@@ -200,8 +217,7 @@ class Reconciliation:
         """Compare and record; None where it is worth reading again."""
         venues = {balance.asset: balance.total for balance in balances}
         now = self._clock.now()
-        positions = await self._accounts.positions()
-        settling = {self._venue.assets(symbol)[1] for symbol in self._kept_by_venue(positions)}
+        settling = {self._venue.assets(symbol)[1] for symbol in await self._accounts.borrowed_positions()}
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
             expected = await self._accounts.holdings(tx)
@@ -227,28 +243,33 @@ class Reconciliation:
                 await tx.emit(told)
         lived_with = small(differing, self._settings.difference_threshold)
         return [
-            *(one.described(adopted=True) for one in paid),
+            *(replace(one, what="funding").described(adopted=True) for one in paid),
             *(one.described(one in taken or one in lived_with) for one in differing),
         ]
 
     # -- positions ---------------------------------------------------------------------------------------------
 
+    async def _open_positions(self) -> list[ReconciliationDifference]:
+        """The first time, as with balances: what is held already was opened before the first fill that we count."""
+        found = []
+        for held in await self._venue.positions():
+            if await self._reports.open_position(held):
+                self.on_opened(held)
+                opened = PositionDifference(held.symbol, ZERO, held.quantity)
+                found.append(opened.described(threshold=Decimal(1)))
+        return found
+
     async def _compare_positions(self) -> list[ReconciliationDifference]:
-        """Derivatives and margin: the venue keeps them itself. On spot the balances have said it already."""
-        before = await self._accounts.positions()
+        """Derivatives and margin: the venue keeps them itself. Of what is paid in full the balances have said it."""
+        before = await self._accounts.borrowed_positions()
         kept = await self._venue.positions()
         theirs = {held.symbol: held.quantity for held in kept}
-        self.on_positions(kept)
-        ours = await self._accounts.positions()
+        ours = await self._accounts.borrowed_positions()
         if ours != before:  # a fill came between: the next comparison has a still picture
             return []
-        differing = position_differences(ours, theirs, self._kept_by_venue(ours.keys() | theirs.keys()))
+        await self.on_positions(kept)
+        differing = position_differences(ours, theirs)
         return [one.described(self._settings.difference_threshold) for one in differing]
-
-    def _kept_by_venue(self, symbols: Iterable[str]) -> frozenset[str]:
-        return frozenset(
-            symbol for symbol in symbols if self._venue.instrument(symbol).kind is InstrumentKind.PERPETUAL
-        )
 
     # -- what is said ------------------------------------------------------------------------------------------
 
@@ -286,6 +307,10 @@ class Reconciliation:
                 account=self._account,
             )
         self._told = unexplained
+
+
+async def _unheard(positions: tuple[VenuePosition, ...]) -> None:
+    return None
 
 
 def _another(order: OrderRecord, venue_order_id: str) -> bool:

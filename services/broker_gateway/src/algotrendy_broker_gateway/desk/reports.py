@@ -13,15 +13,16 @@ from algotrendy_common.enums import Severity
 from algotrendy_common.money import ZERO
 from algotrendy_common.telemetry import log
 from algotrendy_core import orders
+from algotrendy_core.order_states import CancelledAtVenue
 from prometheus_client import Counter
 
 from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import check_executed
-from algotrendy_broker_gateway.domain.venue_report import VenueReport
+from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
 from algotrendy_broker_gateway.errors import VenueUnreachable
-from algotrendy_broker_gateway.ports import Venue
+from algotrendy_broker_gateway.ports import Venue, VenuePosition
 
 FILLS = Counter("algotrendy_fills_total", "Fills counted", ["account"])
 ADOPTED = Counter("algotrendy_orders_adopted_total", "Orders made outside the platform", ["account"])
@@ -46,7 +47,19 @@ class Reports:
         taken = await until_stored(lambda: self._books.take(report))
         if taken.order.traded_at(report.order.venue_order_id) < report.order.executed_quantity:
             taken = await self._complete(report, taken)
+        if _cut_short(report, taken.order):
+            ended = CancelledAtVenue(report.order.venue_order_id, "cut short: it was for more than the venue let it be")
+            told = await until_stored(lambda: self._books.tell(taken.order.order_id, ended))
+            taken = replace(told, steps=taken.steps + told.steps, adopted=taken.adopted, doubled=taken.doubled)
         self._count(taken)
+        if taken.adopted and report.order.liquidation:
+            await self._bus.alert(
+                Severity.CRITICAL,
+                "position_liquidated",
+                f"the venue liquidated a position in {report.order.symbol}",
+                account=self._account,
+                order_id=taken.order.order_id,
+            )
         if taken.doubled:
             await self._bus.alert(
                 Severity.CRITICAL,
@@ -70,6 +83,10 @@ class Reports:
             self.on_working(taken.order)
         return taken
 
+    async def open_position(self, held: VenuePosition) -> bool:
+        """As ``Books.open_position``; whoever guards positions hears of it."""
+        return await until_stored(lambda: self._books.open_position(held))
+
     def _check_executed(self, taken: Taken) -> None:
         order = taken.order
         if not taken.new_fills or order.notional is None or order.approval_id is None:
@@ -92,3 +109,12 @@ class Reports:
         if taken.adopted:
             ADOPTED.labels(self._account).inc()
             self._log.warning("order adopted", order_id=taken.order.order_id, client_id=taken.order.venue_client_id)
+
+
+def _cut_short(report: VenueReport, order: OrderRecord) -> bool:
+    """Done at the venue with everything that traded in the books, and yet not all that was asked for: a reduction of
+    more than the position is made smaller by the venue, and says no more of the rest."""
+    found = report.order
+    if found.standing is not Standing.DONE or order.switching or not order.working:
+        return False
+    return order.traded_at(found.venue_order_id) == found.executed_quantity

@@ -11,11 +11,10 @@ from decimal import Decimal
 
 from algotrendy_common.clock import monotonic_s
 from algotrendy_common.database import Database
-from algotrendy_common.enums import OrderStatus
+from algotrendy_common.enums import MarginMode, OrderStatus
 from algotrendy_common.events.market import QuoteChanged, TradePrinted
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.telemetry import log
-from algotrendy_core.instruments import InstrumentKind
 from algotrendy_core.order_states import CancelledAtVenue, SubmissionStarted
 from prometheus_client import Counter
 
@@ -27,6 +26,7 @@ from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.admission import Gate
 from algotrendy_broker_gateway.domain.handling import on_the_wire
+from algotrendy_broker_gateway.domain.margin import borrows, effective_mode
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.triggers import Watch, after_sending, price_for, seen
 from algotrendy_broker_gateway.ports import Venue
@@ -55,7 +55,9 @@ class Triggers:
         submission: Submission,
         gate: TradingGate,
         venue: Venue,
+        margin_mode: MarginMode,
     ) -> None:
+        self._margin_mode = margin_mode
         self._account = account
         self._database = database
         self._orders = orders
@@ -93,7 +95,10 @@ class Triggers:
         watch = self._watches.get(order.order_id)
         leg = watch.leg if watch is not None else None
         wire = on_the_wire(order.terms, self._venue.capabilities, order.rest, leg)
-        if wire.reduce_only and self._venue.instrument(wire.symbol).kind is InstrumentKind.SPOT:
+        mode = effective_mode(wire, self._margin_mode)
+        if mode is not wire.margin_mode:
+            wire = wire.model_copy(update={"margin_mode": mode})
+        if wire.reduce_only and not borrows(wire):
             return wire.model_copy(update={"reduce_only": False})
         return wire
 

@@ -19,6 +19,8 @@ class BalanceDifference:
     asset: str
     expected: Decimal
     found: Decimal
+    what: str = "balance"
+    """``funding`` where it is what holding a derivative or a loan costs or brings."""
 
     @property
     def amount(self) -> Decimal:
@@ -27,7 +29,7 @@ class BalanceDifference:
 
     def described(self, adopted: bool) -> ReconciliationDifference:
         return ReconciliationDifference(
-            what="balance", key=self.asset, ours=plain(self.expected), venues=plain(self.found), adopted=adopted
+            what=self.what, key=self.asset, ours=plain(self.expected), venues=plain(self.found), adopted=adopted
         )
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from algotrendy_common.enums import MarginMode, OrderType, TimeInForce
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.money import ZERO
+from algotrendy_core.instruments import Instrument, InstrumentKind
 
 from algotrendy_broker_gateway.domain.capabilities import Capabilities
 from algotrendy_broker_gateway.domain.triggers import Fired
@@ -87,6 +88,20 @@ def _beyond(terms: OrderTerms, can: Capabilities) -> Unsupported | None:
         return Unsupported("margin_mode_unsupported", f"the account has no {terms.margin_mode} margin")
     if terms.leverage is not None and terms.leverage > can.max_leverage:
         return Unsupported("leverage_unsupported", f"no more than {can.max_leverage} times, not {terms.leverage}")
+    return None
+
+
+def unfit(terms: OrderTerms, instrument: Instrument) -> Unsupported | None:
+    """Why this very instrument cannot be traded so, whatever the venue has for others."""
+    spot = instrument.kind is InstrumentKind.SPOT
+    borrowed = terms.margin_mode is not MarginMode.NONE
+    if spot and terms.leverage is not None and not borrowed:
+        return Unsupported("leverage_meaningless", f"{terms.symbol} is paid in full unless the order is on margin")
+    if spot and borrowed and instrument.max_leverage <= 1:
+        return Unsupported("margin_not_offered", f"{instrument.venue} trades {terms.symbol} without margin only")
+    if terms.leverage is not None and terms.leverage > instrument.max_leverage:
+        most = instrument.max_leverage
+        return Unsupported("leverage_unsupported", f"no more than {most} times on {terms.symbol}, not {terms.leverage}")
     return None
 
 

@@ -7,10 +7,11 @@ that an error there (a loop, a replayed message, a wrong quantity) ends here ins
 from dataclasses import dataclass
 from decimal import Decimal
 
-from algotrendy_common.enums import OrderType, Side
+from algotrendy_common.enums import MarginMode, OrderType, Side
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.money import ZERO
 
+from algotrendy_broker_gateway.domain.margin import PERPETUAL
 from algotrendy_broker_gateway.errors import OutboundBreach
 
 
@@ -109,7 +110,11 @@ def _covers(allowed: OrderTerms, leaving: OrderTerms) -> bool:
     becomes, a time in force that the gateway sees to itself."""
     if allowed is leaving:
         return True
-    same = ("order_id", "account", "venue", "symbol", "side", "margin_mode", "leverage")
+    same = ("order_id", "account", "venue", "symbol", "side", "leverage")
+    # A perpetual is on margin anyway: of which kind is the account's affair where the order does not say.
+    named = allowed.margin_mode is not MarginMode.NONE or not allowed.symbol.endswith(PERPETUAL)
+    if named and allowed.margin_mode is not leaving.margin_mode:
+        return False
     if any(getattr(allowed, name) != getattr(leaving, name) for name in same):
         return False
     if leaving.quantity > allowed.quantity or leaving.type not in _BECOMES.get(allowed.type, (allowed.type,)):

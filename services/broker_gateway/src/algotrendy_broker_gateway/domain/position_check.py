@@ -3,7 +3,7 @@
 Invariant: ours follow from fills alone and are never overwritten by the venue's; a difference is said, not adopted.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,9 +29,8 @@ class PositionDifference:
         )
 
 
-def position_differences(
-    ours: Mapping[str, Decimal], venues: Mapping[str, Decimal], kept_by_venue: Set[str]
-) -> tuple[PositionDifference, ...]:
-    """Symbols among ``kept_by_venue`` whose signed quantities differ, in alphabetical order."""
-    pairs = ((symbol, ours.get(symbol, ZERO), venues.get(symbol, ZERO)) for symbol in sorted(kept_by_venue))
+def position_differences(ours: Mapping[str, Decimal], venues: Mapping[str, Decimal]) -> tuple[PositionDifference, ...]:
+    """Symbols whose signed quantities differ, in alphabetical order; ``ours`` without what is paid in full."""
+    symbols = sorted(ours.keys() | venues.keys())
+    pairs = ((symbol, ours.get(symbol, ZERO), venues.get(symbol, ZERO)) for symbol in symbols)
     return tuple(PositionDifference(*pair) for pair in pairs if pair[1] != pair[2])

@@ -215,7 +215,7 @@ def _difference(
         stale = [one for one in own if not _as_wished(one.exit, wish)]
         covered = sum((one.rest for one in own), ZERO)
         missing = quantity - covered
-        if stale or len(own) > _MOST_PER_ENTRY:
+        if stale or sum(one.settled for one in own) > _MOST_PER_ENTRY:
             cancel += [one.order_id for one in stale or own if one.settled]
         elif missing < ZERO:
             cancel += _too_many(own, -missing)
@@ -229,6 +229,9 @@ def _difference(
             elif own and room >= missing:
                 # Too little for an order of its own: one exit is made anew with it.
                 cancel += [one.order_id for one in own[-1:] if one.settled]
+    if not cancel and room < ZERO:
+        # One whose fate is unknown stands beside a whole guard: together they would take more than there is.
+        cancel = _too_many(live, -room)
     if cancel:
         return Plan(cancel=tuple(cancel), wanted=wanted, dust=dust)
     return Plan(place=tuple(place), wanted=wanted, dust=dust)

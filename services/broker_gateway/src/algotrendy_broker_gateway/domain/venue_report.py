@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from algotrendy_common.enums import OrderType, Side, TimeInForce
+from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
 from algotrendy_core.fills import Fill
 from algotrendy_core.order_states import (
     AcceptedByVenue,
@@ -54,6 +54,10 @@ class VenueOrder:
     waiting: bool = False
     """A triggered order whose price has not come yet."""
     reduce_only: bool = False
+    margin_mode: MarginMode = MarginMode.NONE
+    leverage: Decimal | None = None
+    liquidation: bool = False
+    """The venue made it, to close a position whose margin was gone."""
 
 
 @dataclass(frozen=True, slots=True)

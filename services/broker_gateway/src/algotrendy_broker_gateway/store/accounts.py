@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.events.account import AccountReconciled, BalanceChanged
+from algotrendy_common.enums import MarginMode
+from algotrendy_common.events.account import AccountReconciled, BalanceChanged, PositionChanged
 
 from algotrendy_broker_gateway.domain.fence import Fence
 
@@ -53,13 +54,17 @@ class AccountStore:
     async def opened(self, tx: Transaction) -> bool:
         return bool(await tx.fetch_value("SELECT opened_at FROM accounts WHERE account = $1", self._account))
 
+    async def opened_now(self) -> bool:
+        async with self._database.reading() as tx:
+            return await self.opened(tx)
+
     async def open(self, tx: Transaction, quantities: Mapping[str, Decimal], now: datetime) -> None:
         """What was there before the first fill that we count."""
         await self.enter(tx, "opening", quantities, now)
         await tx.execute("UPDATE accounts SET opened_at = $2 WHERE account = $1", self._account, now)
 
     async def enter(self, tx: Transaction, kind: str, quantities: Mapping[str, Decimal], now: datetime) -> None:
-        """Entries of a kind (``opening`` or ``transfer``), added to the holdings."""
+        """Entries of a kind (``opening``, ``transfer`` or ``funding``), added to the holdings."""
         for asset, quantity in sorted(quantities.items()):
             await tx.execute(
                 "INSERT INTO entries (account, asset, quantity, kind, recorded_at) VALUES ($1, $2, $3, $4, $5)",
@@ -106,6 +111,18 @@ class AccountStore:
                 self._venue,
             )
         return {row["symbol"]: row["quantity"] for row in rows}
+
+    async def borrowed_positions(self) -> dict[str, Decimal]:
+        """Those of ``positions`` that are on margin or perpetuals: the venue keeps count of them itself."""
+        async with self._database.reading() as tx:
+            rows = await tx.fetch(
+                "SELECT document FROM positions WHERE account = $1 AND venue = $2 AND strategy = ''"
+                " AND document IS NOT NULL",
+                self._account,
+                self._venue,
+            )
+        told = (PositionChanged.from_json(row["document"]) for row in rows)
+        return {one.symbol: one.quantity for one in told if one.margin_mode is not MarginMode.NONE}
 
     # -- watermarks --------------------------------------------------------------------------------------------
 

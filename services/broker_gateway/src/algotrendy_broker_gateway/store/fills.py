@@ -9,15 +9,14 @@ from decimal import Decimal
 from algotrendy_common.database import Transaction
 from algotrendy_common.errors import InvariantBroken
 from algotrendy_common.events.account import PositionChanged
-from algotrendy_common.events.order import OrderFilled
+from algotrendy_common.events.order import OrderFilled, OrderTerms
 from algotrendy_core.fills import Fill
 from algotrendy_core.positions import Position, apply_fill
 
 from algotrendy_broker_gateway.domain.balances import derivative_movements, movements
+from algotrendy_broker_gateway.domain.margin import Margin, borrows, margin_after
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 
-PERPETUAL = "-PERP"
-"""How a symbol of a perpetual ends: nothing of its base is ever held."""
 WHOLE_ACCOUNT = ""
 """In place of a strategy: the account's own position."""
 
@@ -43,20 +42,21 @@ class FillStore:
             raise InvariantBroken("a fill belongs to two orders", trade_id=fill.trade_id, order_id=told.order_id)
 
     async def move(
-        self, tx: Transaction, fill: Fill, strategy: str | None, base: str, quote: str, *, borrowed: bool
-    ) -> tuple[Position, int, tuple[str, ...]]:
-        """Apply a fill to the account's and the strategy's position and to the holdings.
+        self, tx: Transaction, fill: Fill, strategy: str | None, base: str, quote: str, terms: OrderTerms
+    ) -> tuple[Position, int, tuple[str, ...], Margin]:
+        """Apply a fill of an order of these terms to the account's and the strategy's position and to the holdings.
 
-        ``borrowed``: on margin nothing of the base is ever held, as with a perpetual.
-        Returns the account's position, its revision, and the strategies that hold part of it.
+        On margin nothing of the base is ever held, as with a perpetual.
+        Returns the account's position, its revision, the strategies that hold part of it, and how it is paid for.
         """
-        before, after, revision = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
+        borrowed = borrows(terms)
+        before, after, revision, told = await self._move(tx, fill, WHOLE_ACCOUNT, base, quote)
+        margin = Margin()
+        if borrowed:
+            margin = margin_after(Margin.of(told), before.quantity, after.quantity, terms)
         if strategy:
             await self._move(tx, fill, strategy, base, quote)
-        if borrowed or fill.symbol.endswith(PERPETUAL):
-            moved = derivative_movements(before, after, fill)
-        else:
-            moved = movements(fill, base, quote)
+        moved = derivative_movements(before, after, fill) if borrowed else movements(fill, base, quote)
         for asset, quantity in sorted(moved.items()):
             await tx.execute(
                 "INSERT INTO holdings (account, asset, quantity) VALUES ($1, $2, $3)"
@@ -72,12 +72,12 @@ class FillStore:
             fill.venue,
             fill.symbol,
         )
-        return after, revision, tuple(row["strategy"] for row in rows)
+        return after, revision, tuple(row["strategy"] for row in rows), margin
 
     async def _move(
         self, tx: Transaction, fill: Fill, strategy: str, base: str, quote: str
-    ) -> tuple[Position, Position, int]:
-        """The position before and after, and its revision."""
+    ) -> tuple[Position, Position, int, PositionChanged | None]:
+        """The position before and after, its revision, and what was told of it before."""
         row = await tx.fetch_row(
             "SELECT * FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
             self._account,
@@ -117,7 +117,8 @@ class FillStore:
             [[currency, str(amount)] for currency, amount in after.unpriced_fees],
             revision,
         )
-        return before, after, revision
+        told = PositionChanged.from_json(row["document"]) if row is not None and row["document"] else None
+        return before, after, revision, told
 
     async def open_bracket(self, tx: Transaction, order: OrderRecord) -> None:
         """An entry with exits of its own has traded; harmless where that is known."""
@@ -130,6 +131,48 @@ class FillStore:
             order.terms.venue,
             order.terms.symbol,
             order.terms.protection.model_dump(mode="json"),
+        )
+
+    async def open_position(self, tx: Transaction, told: PositionChanged) -> None:
+        """A position that was there before the first fill that we count."""
+        average = told.average_price or Decimal(0)
+        await tx.execute(
+            "INSERT INTO positions (account, venue, symbol, strategy, quantity, cost, realised_pnl, fees,"
+            " unpriced_fees, revision, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            self._account,
+            told.venue,
+            told.symbol,
+            WHOLE_ACCOUNT,
+            told.quantity,
+            told.quantity * average,
+            Decimal(0),
+            Decimal(0),
+            [],
+            told.revision,
+            told.to_json().decode(),
+        )
+
+    async def told(self, tx: Transaction, venue: str, symbol: str) -> PositionChanged | None:
+        """The newest word on the account's own position."""
+        document = await tx.fetch_value(
+            "SELECT document FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
+            self._account,
+            venue,
+            symbol,
+            WHOLE_ACCOUNT,
+        )
+        return PositionChanged.from_json(document) if document else None
+
+    async def revise(self, tx: Transaction, told: PositionChanged) -> None:
+        """A word on the position that no fill brought."""
+        await self.remember(tx, told)
+        await tx.execute(
+            "UPDATE positions SET revision = $5 WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = $4",
+            self._account,
+            told.venue,
+            told.symbol,
+            WHOLE_ACCOUNT,
+            told.revision,
         )
 
     async def remember(self, tx: Transaction, told: PositionChanged) -> None:

@@ -11,13 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from algotrendy_common.database import Database, Transaction
-from algotrendy_common.events.account import ProtectionChanged
+from algotrendy_common.events.account import PositionChanged, ProtectionChanged
 from algotrendy_common.events.order import OrderTerms, Protection
 from algotrendy_common.money import ZERO
 from algotrendy_core import order_states, orders
 from algotrendy_core.fills import Fill
 from algotrendy_core.instruments import Instrument
 
+from algotrendy_broker_gateway.domain.margin import Margin
 from algotrendy_broker_gateway.domain.protection import Bracket
 from algotrendy_broker_gateway.domain.triggers import Watch
 
@@ -129,6 +130,16 @@ class GuardStore:
             if not row["strategy"] and row["quantity"]:
                 return row["quantity"], row["cost"] / row["quantity"], strategies
         return ZERO, None, strategies
+
+    async def margin(self, tx: Transaction, symbol: str) -> Margin:
+        """How the account's position is paid for."""
+        document = await tx.fetch_value(
+            "SELECT document FROM positions WHERE account = $1 AND venue = $2 AND symbol = $3 AND strategy = ''",
+            self._account,
+            self._venue,
+            symbol,
+        )
+        return Margin.of(PositionChanged.from_json(document) if document else None)
 
     async def strategy_position(self, tx: Transaction, instrument: Instrument, strategy: str) -> Decimal:
         """Signed."""
