@@ -22,6 +22,8 @@ from algotrendy_common.rpc.backtest import (
     TradesAsked,
     Trials,
     TrialsAsked,
+    Verdict,
+    VerdictAsked,
 )
 
 from algotrendy_backtest import store, trial_store
@@ -73,6 +75,10 @@ class Handlers:
                 connection, asked.run_id, asked.offset, asked.limit, best_first=asked.best_first
             )
         return Trials(trials=trials, total=total)
+
+    async def verdict(self, asked: VerdictAsked) -> Verdict:
+        async with self._database.reading() as connection:
+            return await store.verdict(connection, asked)
 
     async def artefacts(self, asked: ArtefactsAsked) -> Artefacts:
         async with self._database.reading() as connection:

@@ -36,6 +36,7 @@ def build_app(settings: BacktestSettings, *, clock: Clock | None = None) -> App:
     app.answers(calls.ARTEFACTS, handlers.artefacts)
     app.answers(calls.ARTEFACT, handlers.artefact)
     app.answers(calls.PAUSE, handlers.pause)
+    app.answers(calls.VERDICT, handlers.verdict)
     app.publishes(BacktestProgressed, BacktestFinished)
     app.runs("runner", runner.work)
     app.on_stop(engine.close)

@@ -11,7 +11,15 @@ from typing import Any
 import asyncpg
 from algotrendy_common.database import Transaction
 from algotrendy_common.events.backtest import BacktestRequested, BacktestSpec
-from algotrendy_common.rpc.backtest import ArtefactInfo, Run, RunEquity, RunSummary, RunTrade
+from algotrendy_common.rpc.backtest import (
+    ArtefactInfo,
+    Run,
+    RunEquity,
+    RunSummary,
+    RunTrade,
+    Verdict,
+    VerdictAsked,
+)
 
 from algotrendy_backtest.domain import Claim, Outcome
 
@@ -187,6 +195,21 @@ async def run(transaction: Transaction, run_id: str) -> Run | None:
         equity=tuple(RunEquity(**point) for point in equity),
         manifest=row["manifest"],
     )
+
+
+async def verdict(transaction: Transaction, asked: VerdictAsked) -> Verdict:
+    """Of the newest robustness check of exactly these parameters, whether they were given to it or found by it."""
+    row = await transaction.fetch_row(
+        "SELECT run_id, finished_at, (statistics->>'robust')::int = 1 AS passed FROM run"
+        " WHERE status = 'finished' AND spec->>'kind' = 'robustness' AND manifest->>'strategy' = $1"
+        " AND manifest->'parameters' = $2 AND spec->>'symbol' = $3 AND spec->>'timeframe' = $4"
+        " ORDER BY finished_at DESC LIMIT 1",
+        asked.strategy_kind,
+        asked.parameters,
+        asked.symbol,
+        asked.timeframe.value,
+    )
+    return Verdict() if row is None else Verdict(**row)
 
 
 def _summary(row: asyncpg.Record) -> RunSummary:

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from algotrendy_common.clock import Instant
+from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.events.event import Record
-from algotrendy_common.ids import RunId
+from algotrendy_common.ids import RunId, Symbol
 from algotrendy_common.money import Amount
 from algotrendy_common.rpc.call import Call
 
@@ -145,6 +146,23 @@ class PauseAsked(Record):
     """False: go on."""
 
 
+class VerdictAsked(Record):
+    """About a strategy as it is to trade: its kind, all its parameters, and what it trades."""
+
+    strategy_kind: str
+    parameters: dict[str, Any]
+    symbol: Symbol
+    timeframe: Timeframe
+
+
+class Verdict(Record):
+    """Of the newest robustness check of exactly that; ``passed`` is None where there was none."""
+
+    passed: bool | None = None
+    run_id: RunId | None = None
+    finished_at: Instant | None = None
+
+
 RUN = Call("backtest", "run", RunAsked, Run, ("gateway",))
 RUNS = Call("backtest", "runs", RunsAsked, Runs, ("gateway",))
 TRADES = Call("backtest", "trades", TradesAsked, Trades, ("gateway",))
@@ -152,3 +170,4 @@ TRIALS = Call("backtest", "trials", TrialsAsked, Trials, ("gateway",))
 ARTEFACTS = Call("backtest", "artefacts", ArtefactsAsked, Artefacts, ("gateway",))
 ARTEFACT = Call("backtest", "artefact", ArtefactAsked, ArtefactPart, ("gateway",))
 PAUSE = Call("backtest", "pause", PauseAsked, RunSummary, ("gateway",))
+VERDICT = Call("backtest", "verdict", VerdictAsked, Verdict, ("agent", "gateway"))

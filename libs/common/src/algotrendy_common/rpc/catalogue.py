@@ -44,4 +44,5 @@ CALLS: tuple[Call[Any, Any], ...] = (
     backtest.ARTEFACTS,
     backtest.ARTEFACT,
     backtest.PAUSE,
+    backtest.VERDICT,
 )
