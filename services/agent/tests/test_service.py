@@ -113,6 +113,15 @@ async def test_a_closed_bar_becomes_a_signal_and_an_order_that_continue_its_trac
         assert proposed.traceparent.split("-")[1] == signal.traceparent.split("-")[1] == trace.split("-")[1]
         answer = await elsewhere.ask(agent.SIGNALS, SignalsAsked(limit=5))
         assert answer.signals[0] == signal
+        assert (await elsewhere.ask(agent.SIGNALS, SignalsAsked(strategy=strategy))).signals == (signal,)
+        assert (await elsewhere.ask(agent.SIGNALS, SignalsAsked(strategy="nobody"))).signals == ()
+        earlier = SignalsAsked(strategy=strategy, before=signal.received_time)
+        assert (await elsewhere.ask(agent.SIGNALS, earlier)).signals == ()
+        basis = proposed.origin.sized_from
+        assert (basis.bar_time, basis.target, basis.capital) == (bar.open_time, 1, 50_000)
+        assert (basis.position, basis.price, basis.reserve) == (0, 100, Decimal("0.01"))
+        (state,) = (await elsewhere.ask(agent.STRATEGIES, Nothing())).strategies
+        assert (state.bars_taken, state.last_bar_time) == (11, bar.open_time)
 
 
 async def test_nothing_is_proposed_while_an_order_is_under_way_or_the_target_is_held(running, strategy):

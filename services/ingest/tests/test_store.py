@@ -37,9 +37,9 @@ def bar(minute: int, close: str = "100", *, closed: bool = True) -> BarUpdated:
     )  # fmt: skip
 
 
-def quote() -> QuoteChanged:
+def quote(time: datetime = NOON, bid: str = "1") -> QuoteChanged:
     return EVENTS.make(
-        QuoteChanged, event_time=NOON, venue="binance", symbol="BTC-USDT", bid="1", bid_quantity="2", ask="3",
+        QuoteChanged, event_time=time, venue="binance", symbol="BTC-USDT", bid=bid, bid_quantity="2", ask="3",
         ask_quantity="0",
     )  # fmt: skip
 
@@ -97,6 +97,18 @@ async def test_the_newest_trade_of_each_symbol_is_known(store, until):
     await store.write_trades([trade("7"), trade("9", time=NOON + timedelta(seconds=1))])
     await until(lambda: _equals(store.newest_trade_ids("binance"), {"BTC-USDT": "9"}))
     assert await store.newest_trade_ids("kraken") == {}
+
+
+async def test_the_newest_quote_before_each_time_is_found(store, until):
+    await store.write_quotes([quote(NOON + timedelta(seconds=second), str(1 + second)) for second in (0, 10, 20)])
+    times = [NOON + timedelta(seconds=second) for second in (0, 10.001, 20, 3000, 4000)]
+
+    async def found():
+        return [(row.time, row.bid) for row in await store.quotes_before("binance", "BTC-USDT", times)]
+
+    # Before, not at; none before the first, and none that is older than an hour.
+    await until(lambda: _equals(found(), list(zip(times[1:4], (11, 11, 21), strict=True))))
+    assert await store.quotes_before("binance", "LTC-USDT", times) == []
 
 
 async def test_a_store_that_is_not_there_is_away_and_says_so():

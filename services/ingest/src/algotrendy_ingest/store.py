@@ -6,7 +6,7 @@ numbers are kept as DECIMAL, exactly as the venue wrote them. QuestDB is never t
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +14,7 @@ import httpx
 import questdb
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.market import QuoteChanged, TradePrinted
-from algotrendy_common.rpc.ingest import Candle
+from algotrendy_common.rpc.ingest import Candle, QuoteBefore
 
 from algotrendy_ingest.errors import StoreAway
 from algotrendy_ingest.metrics import ROWS_WRITTEN
@@ -39,6 +39,7 @@ MIGRATIONS = (
 """In order, each repeatable; a change is a new entry at the end. ``ts`` is the venue's time, a candle's its opening."""
 
 _TIMEOUT_S = 5.0
+_QUOTE_AGE = timedelta(hours=1)
 
 type Row = tuple[dict[str, str | None], dict[str, Any], datetime]
 """Symbols, columns and event time."""
@@ -137,6 +138,17 @@ class QuestStore:
     ) -> set[datetime]:
         rows = await self._ask(f"SELECT ts FROM bar WHERE {_which(venue, symbol, timeframe, start, end)}")
         return {datetime.fromisoformat(row[0]) for row in rows}
+
+    async def quotes_before(self, venue: str, symbol: str, times: Sequence[datetime]) -> list[QuoteBefore]:
+        found = []
+        for time in times:
+            # The lower end keeps it to a partition or two.
+            rows = await self._ask(
+                f"SELECT ts, bid, ask FROM quote WHERE venue = {_text(venue)} AND symbol = {_text(symbol)}"
+                f" AND ts >= {_time(time - _QUOTE_AGE)} AND ts < {_time(time)} ORDER BY ts LIMIT -1"
+            )
+            found += [QuoteBefore(time=time, quote_time=row[0], bid=row[1], ask=row[2]) for row in rows]
+        return found
 
     async def newest_trade_ids(self, venue: str) -> dict[str, str]:
         rows = await self._ask(

@@ -64,6 +64,22 @@ class OrderTerms(Record):
     """For margin and perpetuals; None is the account's own."""
 
 
+class SizedFrom(Record):
+    """All that a strategy's order was sized by, so that anybody can size it again."""
+
+    bar_time: Instant
+    """Opening of the bar that it was decided on."""
+    target: Amount
+    """Fraction of ``capital`` that was to be held."""
+    capital: Amount
+    """What a target of one stood for, in quote."""
+    position: Amount
+    """Held before the order, in base; negative is short."""
+    price: Price
+    reserve: Amount
+    """Fraction of the capital that was kept back."""
+
+
 class OrderOrigin(Record):
     """Who asked, and what they had seen."""
 
@@ -77,6 +93,8 @@ class OrderOrigin(Record):
     """When the market event that caused the order reached us."""
     parent: OrderId | None = None
     """The order this one guards, or whose leg it is."""
+    sized_from: SizedFrom | None = None
+    """Of an order to a strategy's target."""
 
 
 class OrderProposed(Event):

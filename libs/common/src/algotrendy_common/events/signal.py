@@ -49,6 +49,9 @@ class StrategyStateChanged(Event):
     position_quantity: Amount
     """On all accounts together."""
     realised_pnl: Amount
+    bars_taken: int = 0
+    """Closed bars that made its state, the last of which opened at ``last_bar_time``."""
+    last_bar_time: Instant | None = None
     last_signal_time: Instant | None
     last_signal_target: Amount | None
     last_signal_reason: str | None

@@ -1,5 +1,6 @@
 """Commands to strategies and questions about them."""
 
+from algotrendy_common.clock import Instant
 from algotrendy_common.events.event import Record
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.ids import StrategyId
@@ -22,7 +23,11 @@ class StrategyChanged(Record):
 
 
 class SignalsAsked(Record):
+    """Newest first, at most 1,000 an answer; ``before`` pages on by the time that a signal was raised."""
+
     limit: int = 100
+    strategy: StrategyId | None = None
+    before: Instant | None = None
 
 
 class Signals(Record):

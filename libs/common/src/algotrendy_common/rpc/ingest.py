@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from pydantic import Field
+
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.event import Record
@@ -72,6 +74,29 @@ class Quotes(Record):
     quotes: tuple[QuoteRow, ...]
 
 
+class QuotesBeforeAsked(Record):
+    """The newest recorded quote before each of ``times``, which are the venue's; at most 100 of them."""
+
+    venue: Venue
+    symbol: Symbol
+    times: tuple[Instant, ...] = Field(max_length=100)
+
+
+class QuoteBefore(Record):
+    time: Instant
+    """As it was asked for."""
+    quote_time: Instant
+    """The venue's."""
+    bid: Price
+    ask: Price
+
+
+class QuotesBefore(Record):
+    """Without those before which there was none in the last hour."""
+
+    quotes: tuple[QuoteBefore, ...]
+
+
 class Feeds(Record):
     feeds: tuple[FeedHealthChanged, ...]
 
@@ -81,4 +106,5 @@ INSTRUMENTS = Call(
     "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
 )
 QUOTES = Call("ingest", "quotes", Nothing, Quotes, ("gateway", "risk", "agent"))
+QUOTES_BEFORE = Call("ingest", "quotes_before", QuotesBeforeAsked, QuotesBefore, ("gateway",))
 FEEDS = Call("ingest", "feeds", Nothing, Feeds, ("gateway",))

@@ -19,6 +19,8 @@ from algotrendy_common.rpc.ingest import (
     Instruments,
     QuoteRow,
     Quotes,
+    QuotesBefore,
+    QuotesBeforeAsked,
 )
 from algotrendy_core.bars import interval_start
 
@@ -79,6 +81,9 @@ class Questions:
                 if market.quote is not None
             )
         )
+
+    async def quotes_before(self, asked: QuotesBeforeAsked) -> QuotesBefore:
+        return QuotesBefore(quotes=tuple(await self._store.quotes_before(asked.venue, asked.symbol, asked.times)))
 
     async def feeds(self, asked: Nothing) -> Feeds:
         return Feeds(feeds=tuple(venue.announcer.health_event() for venue in self._venues.values()))
