@@ -1,0 +1,97 @@
+"""A grid on the whole platform: its orders rest at the venue, trade in both directions, survive its agent, and go."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.books import differences
+from tests.e2e.stack import Page, Stack, running_stack
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+ACCOUNT, GRID = "paper-1", "grid-btc"
+
+
+@pytest.fixture(scope="module")
+def stack(home: Path) -> Iterator[Stack]:
+    """The demo with one strategy, in steps of a thousandth: the recorded day is a quiet one."""
+    grid = {
+        "strategy": GRID, "name": "Grid", "kind": "grid", "venue": "binance", "symbol": "BTC-USDT", "account": ACCOUNT,
+        "parameters": {"levels": 6, "spacing": 0.001, "recentre": 0.0015}, "capital_share": "0.2",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALGOTRENDY_AGENT_STRATEGIES", json.dumps([grid]))
+        with running_stack(home, "--speed", "180") as running:
+            yield running
+
+
+def test_a_grid_trades_at_the_venue_survives_kill_9_and_a_stop_takes_its_orders_away(stack):
+    api = Page(stack)
+    until(lambda: commanded(api, "start"), "its start")
+    traded(api, buys=2, sells=1)
+    agent = stack.status()["agent"]
+    os.kill(agent["pid"], signal.SIGKILL)
+    until(lambda: stack.status()["agent"]["restarts"] > agent["restarts"], "the agent's restart")
+    done = filled(api)
+    # What rested may trade without the agent; one sale more needs a purchase that it saw.
+    traded(api, buys=done.count("buy") + 1, sells=done.count("sell") + 2)
+    until(lambda: commanded(api, "stop"), "its stop")
+    until(lambda: not resting(api), "an empty book")
+    until(lambda: not differences(api, stack.venue, ACCOUNT), "equal books")
+    theirs = httpx.get(f"{stack.venue}/admin/orders", params={"account": ACCOUNT}).json()
+    assert all(row["type"] == "LIMIT" for row in theirs if row["clientOrderId"] in clients(api))
+    assert "stopped by" in next(row for row in api.get("strategies") if row["strategy"] == GRID)["status_detail"]
+    api.close()
+
+
+def traded(api: Page, buys: int, sells: int) -> None:
+    """So many of its orders are filled; meanwhile no rung, each at a price of its own, has two orders at rest."""
+
+    def enough() -> bool:
+        prices = [(row["side"], Decimal(row["limit_price"])) for row in resting(api)]
+        assert len(prices) == len(set(prices))
+        done = filled(api)
+        return done.count("buy") >= buys and done.count("sell") >= sells
+
+    until(enough, f"{buys} buys and {sells} sells", 150)
+
+
+def filled(api: Page) -> list[str]:
+    return [row["side"] for row in mine(api) if row["status"] == "filled"]
+
+
+def commanded(api: Page, verb: str) -> bool:
+    """False while the agent is starting."""
+    try:
+        api.post(f"strategies/{GRID}/{verb}")
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != 503:
+            raise
+        return False
+    return True
+
+
+def mine(api: Page) -> list[dict[str, Any]]:
+    return [row for row in api.get("orders", account=ACCOUNT, limit=1000) if row["strategy"] == GRID]
+
+
+def resting(api: Page) -> list[dict[str, Any]]:
+    return [row for row in mine(api) if row["status"] in ("open", "partially_filled")]
+
+
+def clients(api: Page) -> set[str]:
+    return {row["client_order_id"] for row in mine(api)}
+
+
+def until(probe: Any, what: str, within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not probe():
+        assert time.monotonic() < deadline, f"{what} did not come within {within_s} s"
+        time.sleep(0.5)
