@@ -6,6 +6,7 @@ import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -290,20 +291,29 @@ async def test_an_approval_nobody_speaks_of_is_released_only_by_the_broker_gatew
 
 
 @asynccontextmanager
-async def risk_process(env: dict[str, str]):
-    """The real program; ``kill`` it at will."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "algotrendy_risk", env=os.environ | env, stdout=asyncio.subprocess.DEVNULL
-    )
+async def risk_process(env: dict[str, str], log: Path):
+    """The real program, started; ``kill`` it at will. What it says is kept, and told where it does not start."""
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "algotrendy_risk", env=os.environ | env, stdout=output, stderr=output
+        )
     try:
+        # By its own word: on a machine that does ten other things the imports alone can take a minute.
+        await eventually(lambda: process.returncode is not None or "service started" in said(log), 240)
+        assert process.returncode is None, said(log)
         yield process
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+        print(said(log))
 
 
-async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(servers, elsewhere_of, making):
+def said(log: Path) -> str:
+    return log.read_text()
+
+
+async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(servers, elsewhere_of, making, tmp_path):
     account = f"test-{new_id()[:12]}"
     elsewhere = elsewhere_of(account)
     env = making.environment(
@@ -312,7 +322,7 @@ async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(s
     )  # fmt: skip
     async with elsewhere.running():
         orders = []
-        async with risk_process(env) as first:
+        async with risk_process(env, tmp_path / "first.log") as first:
             await making.ready(elsewhere)
             for _ in range(12):
                 orders.append(await elsewhere.propose(quantity=Decimal("0.1")))
@@ -321,8 +331,8 @@ async def test_kill_9_under_load_decides_every_order_once_and_within_the_limit(s
             await first.wait()
         for _ in range(12):
             orders.append(await elsewhere.propose(quantity=Decimal("0.1")))
-        async with risk_process(env):
-            # What the killed process had taken and not acknowledged comes again after the server's wait of 30 s.
+        async with risk_process(env, tmp_path / "second.log"):
+            # What the killed process had taken and not acknowledged comes again after the server's wait.
             for terms in orders:
                 await decided(elsewhere, terms, within_s=60)
     connection = await asyncpg.connect(servers.addresses.service_postgres_url("risk"))
