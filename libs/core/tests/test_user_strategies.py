@@ -133,6 +133,7 @@ def test_what_may_not_be_in_a_file_is_named_with_its_line(file, line: str, reaso
         (("parameters=OwnParameters", "parameters=State"), "not a model made from Parameters"),
         (("    pass", "    period: int"), "no usable defaults"),
         (("warm_up=lambda parameters: 1", "warm_up=lambda parameters: 0"), "its warm_up is 0"),
+        (("step=step", "step=Decision"), "its step is not a function"),
         (('reasons=("warming_up", "as_it_is")', "reasons=()"), "its reasons"),
     ],
 )

@@ -12,7 +12,7 @@ first warm bar, and a missed bar changes nothing for long.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -60,6 +60,19 @@ class Holding(NamedTuple):
     """What a target of 1 stands for, in quote."""
 
 
+class BookView(NamedTuple):
+    """What a strategy that reads the book sees at a step: best prices and what stands there, as its feed has them."""
+
+    time: int
+    """Of the step, in milliseconds since the epoch."""
+    bid: float
+    bid_quantity: float
+    ask: float
+    ask_quantity: float
+    last: float
+    """Price of the last trade; NaN before the first."""
+
+
 @dataclass(slots=True)
 class Rung:
     """One order that a strategy wants to have at rest; its place in the ladder is its identity.
@@ -102,6 +115,8 @@ class Strategy[P: Parameters, S]:
     """By reason code; the first is that of warming up."""
     rungs: Callable[[P], int] | None = None
     """How many orders it may have at rest; None: it works by targets alone."""
+    reads: Literal["bars", "book"] = "bars"
+    """What the third argument of ``step`` is: a closed ``Candle``, or a ``BookView`` at a stated interval."""
 
 
 AnyStrategy = Strategy[Any, Any]

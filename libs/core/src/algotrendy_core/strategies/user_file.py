@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from algotrendy_common.errors import Refused
@@ -161,6 +161,8 @@ def _sound(strategy: AnyStrategy, path: Path) -> None:
         raise refused("strategy_name_taken", f"{strategy.name!r} is a strategy of the platform", str(path), None)
     if not (isinstance(strategy.parameters, type) and issubclass(strategy.parameters, Parameters)):
         raise no("its parameters are not a model made from Parameters")
+    if not isinstance(strategy.step, FunctionType):
+        raise no("its step is not a function")
     if not strategy.reasons or not all(isinstance(reason, str) for reason in strategy.reasons):
         raise no("its reasons are not a list of texts")
     try:
