@@ -215,10 +215,20 @@ def test_take_profit_and_stop_over_one_quantity_are_one_order(world):
     world.fill(pair, "0.5", "105")
     assert [state.filled for state in world.instance.ladder.rungs] == [Decimal("0.5"), 0]
     assert world.tended() == Moves(world.instance.ladder)
+    rest = sell(105, 2, group=1), Rung(STOP, SELL, 95.0, 1.5, 1, 1)
+    assert world.asks(*rest) == Moves(world.instance.ladder)  # the same pair, told by what is left
     world.fill(pair, "1.5", "94")
     assert [state.filled for state in world.instance.ladder.rungs] == [Decimal("0.5"), Decimal("1.5")]
     world.update(pair, OrderStatus.FILLED, "2")
     assert world.asks(profit, stop).proposals == ()
+
+
+def test_a_pair_over_more_than_is_held_sells_what_is_held_and_rests(world):
+    holding(world, "1.5")
+    profit, stop = sell(105, 2, group=1), Rung(STOP, SELL, 95.0, 2.0, 1, 1)
+    (pair,) = world.asks(profit, stop).proposals
+    assert pair.terms.quantity == Decimal("1.5")
+    assert world.asks(profit, stop) == Moves(world.instance.ladder)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,8 @@ def _still_wanted(order: RungOrder, wanted: dict[int, Wanted], instance: Instanc
         if rung is None or stop is None or (rung.state.turn, stop.state.turn) != (order.turn, order.stop_turn):
             return False
         same = (order.terms.limit_price, order.terms.trigger_price) == (rung.price, stop.price)
-        return same and order.rest in (rung.rest, stop.rest)
+        # What one leg trades is taken from both: a strategy that says what is left of either says the same.
+        return same and (order.asked == rung.total or order.rest == stop.rest)
     if rung is None or rung.state.turn != order.turn:
         return False
     same = (order.kind, order.terms.side, order.asked) == (rung.state.ask.kind, rung.side, rung.total)
