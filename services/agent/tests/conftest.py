@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from algotrendy_agent.domain.instance import Instance, StrategyConfig, fresh
 from algotrendy_common.app import App
-from algotrendy_common.enums import HaltLevel, OrderStatus, StrategyStatus, Timeframe
+from algotrendy_common.enums import HaltLevel, Mode, OrderStatus, StrategyStatus, Timeframe
 from algotrendy_common.errors import Retryable
 from algotrendy_common.events.event import Event
 from algotrendy_common.events.market import BarUpdated, QuoteChanged
@@ -27,7 +27,8 @@ from algotrendy_common.events.order import (
 from algotrendy_common.events.risk import HaltChanged, RiskStateChanged, TradingState
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.ids import client_order_id, new_id
-from algotrendy_common.rpc import ingest
+from algotrendy_common.rpc import broker_gateway, ingest
+from algotrendy_common.rpc.broker_gateway import AccountInfo, Accounts
 from algotrendy_common.rpc.call import Call, Nothing
 from algotrendy_common.rpc.ingest import Candle, Candles, CandlesAsked, InstrumentInfo, Instruments, QuoteRow, Quotes
 from algotrendy_common.settings import ServiceSettings, load
@@ -70,6 +71,10 @@ def making() -> SimpleNamespace:
     return SimpleNamespace(config=config, candle=candle, instrument=instrument, BEGINNING=BEGINNING, MINUTE=MINUTE)
 
 
+def account_info(account: str, mode: Mode = Mode.PAPER) -> AccountInfo:
+    return AccountInfo(account=account, venue="binance", mode=mode, quote_currency="USDT")
+
+
 def candle(minute: int, close: str, closed: bool = True) -> Candle:
     price = Decimal(close)
     return Candle(
@@ -95,6 +100,8 @@ class Elsewhere:
         self.instruments = [INSTRUMENT]
         self.away = False
         """Ingest does not answer."""
+        self.accounts: dict[str, AccountInfo] = {}
+        """Whatever has equity is a paper account, until a test says otherwise."""
         names = ("ingest", "risk", "broker_gateway", "gateway")
         self.apps = {name: App(name, load(ServiceSettings, name, _plain(servers, name))) for name in names}
         self.apps["ingest"].answers(ingest.CANDLES, self._answer_candles)
@@ -103,6 +110,7 @@ class Elsewhere:
         for event_class in (OrderProposed, SignalRaised, StrategyStateChanged, MessageDeadLettered):
             self.apps["gateway"].reads(event_class, self._hear)
         self.apps["broker_gateway"].reads(OrderCancelRequested, self._hear)
+        self.apps["broker_gateway"].answers(broker_gateway.ACCOUNTS, self._answer_accounts)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Elsewhere"]:
@@ -140,6 +148,7 @@ class Elsewhere:
         return event
 
     async def equity(self, account: str, amount: str = "100000") -> None:
+        self.accounts.setdefault(account, account_info(account))
         await self.say(
             "risk", RiskStateChanged, account=account, revision=1, trading_state=TradingState.ACTIVE, halted_by=None,
             halted_reason=None, halted_since=None, quote_currency="USDT", equity=Decimal(amount), cash=Decimal(amount),
@@ -217,6 +226,9 @@ class Elsewhere:
         if start is None:
             return Candles(candles=tuple(rows[-asked.limit :]), more=False)
         return Candles(candles=tuple(rows[: asked.limit]), more=len(rows) > asked.limit)
+
+    async def _answer_accounts(self, asked: Nothing) -> Accounts:
+        return Accounts(accounts=tuple(self.accounts.values()))
 
     async def _answer_instruments(self, asked: Nothing) -> Instruments:
         return Instruments(instruments=tuple(self.instruments))

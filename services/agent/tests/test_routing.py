@@ -19,9 +19,7 @@ from algotrendy_common.events.market import QuoteChanged
 from algotrendy_common.events.order import OrderFilled, OrderProposed
 from algotrendy_common.events.risk import HaltChanged, RiskStateChanged
 from algotrendy_common.ids import client_order_id, new_id
-from algotrendy_common.rpc import broker_gateway
-from algotrendy_common.rpc.broker_gateway import AccountInfo, Accounts
-from algotrendy_common.rpc.call import Nothing as NothingAsked
+from algotrendy_common.rpc.broker_gateway import AccountInfo
 from algotrendy_common.settings import load
 from algotrendy_common.testing.waiting import eventually
 from algotrendy_core.positions import Position
@@ -218,12 +216,7 @@ async def test_the_service_moves_a_strategy_and_brings_it_back_over_a_restart(se
     elsewhere.history(0, *(str(120 - minute) for minute in range(10)))
     instruments = [elsewhere.instrument, elsewhere.instrument.model_copy(update={"venue": "bybit"})]
     elsewhere.instruments = instruments
-    accounts = [info(name, "binance"), info(stand_in, "bybit")]
-
-    async def answer(asked: NothingAsked) -> Accounts:
-        return Accounts(accounts=tuple(accounts))
-
-    elsewhere.apps["broker_gateway"].answers(broker_gateway.ACCOUNTS, answer)
+    elsewhere.accounts |= {name: info(name, "binance"), stand_in: info(stand_in, "bybit")}
 
     async def orders(count: int) -> list[OrderProposed]:
         return await eventually(lambda: found if len(found := elsewhere.of(OrderProposed, name)) == count else None)
@@ -236,7 +229,7 @@ async def test_the_service_moves_a_strategy_and_brings_it_back_over_a_restart(se
             for account in (name, stand_in):
                 await elsewhere.equity(account)
             await eventually(lambda: len(elsewhere.asked) >= 2)
-            accounts[0] = info(name, "binance", stand_in, ready=False)
+            elsewhere.accounts[name] = info(name, "binance", stand_in, ready=False)
             await routed("bybit")
             await elsewhere.bar(10, "130")  # its own venue's: nobody trades on it now
             await elsewhere.bar(10, "130", venue="bybit")
@@ -249,7 +242,7 @@ async def test_the_service_moves_a_strategy_and_brings_it_back_over_a_restart(se
         async with build_app(settings).running():
             for account in (name, stand_in):
                 await elsewhere.equity(account)
-            accounts[0] = info(name, "binance")
+            elsewhere.accounts[name] = info(name, "binance")
             await routed(None)
             await elsewhere.bar(11, "120")
             _, leaving = await orders(2)

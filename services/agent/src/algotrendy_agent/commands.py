@@ -12,6 +12,7 @@ from algotrendy_common.telemetry import log
 
 from algotrendy_agent.domain.instance import Instance
 from algotrendy_agent.errors import StrategyUnknown
+from algotrendy_agent.promotion import Promotion
 from algotrendy_agent.runner import Runner
 from algotrendy_agent.states import state_of
 from algotrendy_agent.store import AgentStore
@@ -21,12 +22,19 @@ _MOST = 1000
 
 class Commands:
     def __init__(
-        self, *, database: Database, store: AgentStore, runners: Mapping[str, Runner], events: EventFactory
+        self,
+        *,
+        database: Database,
+        store: AgentStore,
+        runners: Mapping[str, Runner],
+        events: EventFactory,
+        promotion: Promotion,
     ) -> None:
         self._database = database
         self._store = store
         self._runners = runners
         self._events = events
+        self._promotion = promotion
         self._log = log("agent")
 
     async def strategies(self, asked: Nothing) -> Strategies:
@@ -37,7 +45,10 @@ class Commands:
     async def start(self, asked: StrategyCommanded) -> StrategyChanged:
         runner = self._runner(asked)
         before = runner.instance.status
-        done = await self._command(asked, lambda instance: instance.started(asked.by))
+        unproven = None
+        if before not in (StrategyStatus.RUNNING, StrategyStatus.PAUSED):
+            unproven = await self._promotion.check(runner.instance.config, asked.override)
+        done = await self._command(asked, lambda instance: instance.started(asked.by, unproven))
         if before not in (StrategyStatus.RUNNING, StrategyStatus.PAUSED):
             runner.wake()
         return done
@@ -52,7 +63,8 @@ class Commands:
 
     async def signals(self, asked: SignalsAsked) -> Signals:
         async with self._database.reading() as tx:
-            return Signals(signals=await self._store.signals(tx, max(1, min(asked.limit, _MOST))))
+            limit = max(1, min(asked.limit, _MOST))
+            return Signals(signals=await self._store.signals(tx, limit, asked.strategy, asked.before))
 
     def _runner(self, asked: StrategyCommanded) -> Runner:
         runner = self._runners.get(asked.strategy)

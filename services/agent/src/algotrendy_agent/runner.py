@@ -247,6 +247,7 @@ class Runner:
                 reason=wanted.reason,
                 reference_price=proposal.price,
                 tick_received_time=bar.received_time,
+                sized_from=proposal.sized_from,
             ),
         )
 

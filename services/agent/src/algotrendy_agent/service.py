@@ -19,6 +19,7 @@ from algotrendy_common.rpc import agent, risk
 from algotrendy_common.rpc.call import Nothing
 from algotrendy_core.strategies.user_file import Limits
 
+from algotrendy_agent.adapters.backtest import Backtest
 from algotrendy_agent.adapters.broker_gateway import BrokerGateway
 from algotrendy_agent.adapters.ingest import Ingest
 from algotrendy_agent.adapters.qdrant import QdrantIndex
@@ -28,6 +29,7 @@ from algotrendy_agent.domain.market import MarketView
 from algotrendy_agent.domain.routing import Routes
 from algotrendy_agent.handlers import Handlers
 from algotrendy_agent.history import HistoryReader
+from algotrendy_agent.promotion import Promotion
 from algotrendy_agent.recall import Recall
 from algotrendy_agent.rerouting import Rerouting
 from algotrendy_agent.runner import Runner, Tools
@@ -45,7 +47,8 @@ def build_app(settings: AgentSettings) -> App:
     store, market, ingest = AgentStore(), MarketView(), Ingest(app.bus)
     runners: dict[str, Runner] = {}
     routes, strategies = Routes(market), Strategies()
-    rerouting = Rerouting(routes, runners, strategies, BrokerGateway(app.bus), app.bus, settings.route_interval)
+    broker = BrokerGateway(app.bus)
+    rerouting = Rerouting(routes, runners, strategies, broker, app.bus, settings.route_interval)
     recall = Recall(QdrantIndex(settings.qdrant_path), store, database)
     tools = Tools(
         database=database,
@@ -60,7 +63,8 @@ def build_app(settings: AgentSettings) -> App:
         noted=recall.note,
     )
     handlers = Handlers(database=database, store=store, market=market, runners=runners, events=app.events)
-    commands = Commands(database=database, store=store, runners=runners, events=app.events)
+    promotion = Promotion(broker, Backtest(app.bus), strategies)
+    commands = Commands(database=database, store=store, runners=runners, events=app.events, promotion=promotion)
 
     async def load_strategies() -> None:
         if settings.user_strategies is not None:

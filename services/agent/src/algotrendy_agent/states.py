@@ -1,5 +1,6 @@
 """A strategy as everybody else sees it, and as its own step does."""
 
+from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import OrderSource
 from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.events.market import BarUpdated
@@ -14,6 +15,7 @@ from algotrendy_agent.domain.plan import Surroundings
 
 def state_of(instance: Instance, events: EventFactory) -> StrategyStateChanged:
     config, last = instance.config, instance.last_signal
+    taken = instance.state or {"bars": 0, "last_time": None}
     return events.make(
         StrategyStateChanged,
         strategy=config.strategy,
@@ -36,6 +38,8 @@ def state_of(instance: Instance, events: EventFactory) -> StrategyStateChanged:
             for account, held in instance.abroad.items()
             if held.quantity
         ),
+        bars_taken=taken["bars"],
+        last_bar_time=None if taken["last_time"] is None else from_ms(taken["last_time"]),
         last_signal_time=last.time if last else None,
         last_signal_target=last.target if last else None,
         last_signal_reason=last.reason if last else None,

@@ -5,6 +5,7 @@ Invariant: a strategy's state, what it signalled and what it proposed on a bar a
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -200,9 +201,15 @@ class AgentStore:
         )  # fmt: skip
         return status.endswith(" 1")
 
-    async def signals(self, tx: Transaction, limit: int) -> tuple[SignalRaised, ...]:
-        """Newest first."""
-        rows = await tx.fetch("SELECT event FROM signal ORDER BY raised_at DESC, event_id LIMIT $1", limit)
+    async def signals(
+        self, tx: Transaction, limit: int, strategy: str | None = None, before: datetime | None = None
+    ) -> tuple[SignalRaised, ...]:
+        """Newest first; of one strategy, and raised before a time, where they are given."""
+        rows = await tx.fetch(
+            "SELECT event FROM signal WHERE ($2::text IS NULL OR strategy = $2)"
+            " AND ($3::timestamptz IS NULL OR raised_at < $3) ORDER BY raised_at DESC, event_id LIMIT $1",
+            limit, strategy, before,
+        )  # fmt: skip
         return tuple(SignalRaised.from_json(row["event"]) for row in rows)
 
     async def signals_with_closes(self, tx: Transaction, newest: int = 10_000) -> list[tuple[SignalRaised, list[str]]]:

@@ -135,9 +135,13 @@ class Desk:
 
     # -- strategies and backtests ------------------------------------------------------------------------------
 
-    async def command_strategy(self, call: StrategyCall, strategy: str, user: str) -> Strategy:
-        asked = agent.StrategyCommanded(strategy=strategy, by=user)
-        done = await self._audited(call, asked, user, f"{call.verb}_strategy", strategy)
+    async def command_strategy(
+        self, call: StrategyCall, strategy: str, user: str, override: str | None = None
+    ) -> Strategy:
+        """``override``: why a start with real money may do without a passed robustness check."""
+        asked = agent.StrategyCommanded(strategy=strategy, by=user, override=override)
+        action = f"{call.verb}_strategy" if override is None else f"{call.verb}_strategy_unproven"
+        done = await self._audited(call, asked, user, action, strategy)
         return Strategy.of(done.strategy)
 
     async def request_backtest(self, spec: BacktestSpec, user: str) -> str:
@@ -152,7 +156,7 @@ class Desk:
     async def _audited(
         self, call: StrategyCall, asked: agent.StrategyCommanded, user: str, action: str, target: str
     ) -> agent.StrategyChanged:
-        await self._auditor.alone(user, action, target, outcome="asked")
+        await self._auditor.alone(user, action, target, after=asked.override, outcome="asked")
         try:
             done = await self._peers.ask(call, asked)
         except AlgoTrendyError as error:

@@ -16,6 +16,8 @@ class StrategyCommanded(Record):
 
     strategy: StrategyId
     by: str
+    override: str | None = None
+    """Of a start with real money: why it may begin although no robustness check of it has passed."""
 
 
 class StrategyChanged(Record):

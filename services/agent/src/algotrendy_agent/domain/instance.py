@@ -92,10 +92,11 @@ class Instance:
 
     # -- commands ----------------------------------------------------------------------------------------------
 
-    def started(self, by: str) -> "Instance":
+    def started(self, by: str, unproven: str | None = None) -> "Instance":
         """A strategy that failed begins again without the state it failed with."""
         before = self.without_state() if self.status is StrategyStatus.FAILED else self
-        return replace(before, status=StrategyStatus.RUNNING, status_detail=f"started by {by}")
+        detail = f"started by {by}" if unproven is None else f"started by {by}, unproven: {unproven}"
+        return replace(before, status=StrategyStatus.RUNNING, status_detail=detail)
 
     def without_state(self) -> "Instance":
         """It begins anew, at the next bar that it sees."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from algotrendy_common.enums import OrderType, StrategyStatus
-from algotrendy_common.events.order import OrderTerms
+from algotrendy_common.events.order import OrderTerms, SizedFrom
 from algotrendy_common.ids import derived_id
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.sizing import NoOrder, NothingToSend, SizedOrder, size_order
@@ -42,7 +42,8 @@ class Proposal:
     terms: OrderTerms
     order: OwnOrder
     price: Decimal
-    """That it was sized by, at the venue where it goes."""
+    """Of the venue where it goes."""
+    sized_from: SizedFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def plan(instance: Instance, target: Decimal, *, bar_time: datetime, around: Sur
             home = Place(instance.config.account, instance.config.venue)
             if not sized.reduce_only or not (around.exits or around.away):
                 place = around.place or home
-                return _proposal(instance, target, sized, place, around.price, bar_time, now)
+                return _proposal(instance, target, sized, place, around.price, around, bar_time, now)
             return _exit(instance, target, sized, around, bar_time, now)
 
 
@@ -102,7 +103,7 @@ def _exit(
         quantity = leaving.reduced_by(sized)
         if quantity is not None:
             part = SizedOrder(sized.side, quantity, True, sized.clipped or quantity < sized.quantity)
-            return _proposal(instance, target, part, leaving.place, leaving.price, bar_time, now)
+            return _proposal(instance, target, part, leaving.place, leaving.price, around, bar_time, now)
     where = ", ".join(around.away) or "its accounts"
     return Nothing(f"no order: what is held on {where} cannot be sold now")
 
@@ -113,10 +114,20 @@ def _proposal(
     sized: SizedOrder,
     place: Place,
     price: Decimal,
+    around: Surroundings,
     bar_time: datetime,
     now: datetime,
 ) -> Proposal:
     config = instance.config
+    assert around.equity is not None  # or nothing would have been sized
+    sized_from = SizedFrom(
+        bar_time=bar_time,
+        target=target,
+        capital=around.equity * config.capital_share,
+        position=instance.held,
+        price=around.price,
+        reserve=around.reserve,
+    )
     order_id = order_id_of(config.strategy, config.symbol, bar_time)
     terms = OrderTerms(
         order_id=order_id,
@@ -128,7 +139,8 @@ def _proposal(
         quantity=sized.quantity,
         reduce_only=sized.reduce_only,
     )
-    return Proposal(terms, OwnOrder(order_id, bar_time, target, sized.clipped, proposed_at=now), price)
+    own = OwnOrder(order_id, bar_time, target, sized.clipped, proposed_at=now)
+    return Proposal(terms, own, price, sized_from)
 
 
 def order_id_of(strategy: str, symbol: str, bar_time: datetime, sequence: int = 0) -> str:

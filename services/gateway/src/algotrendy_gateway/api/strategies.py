@@ -21,6 +21,11 @@ class Enabling(Shape):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
+class Starting(Shape):
+    override: Annotated[str, StringConstraints(min_length=10, max_length=500, strip_whitespace=True)] | None = None
+    """Only with real money: why it may begin although no robustness check of it has passed. It is written down."""
+
+
 class Enabled(Shape):
     strategy: StrategyId
     enabled: bool
@@ -35,8 +40,10 @@ def strategy_routes(desk: Desk, steering: Steering, peers: Asking) -> APIRouter:
         return [Strategy.of(strategy) for strategy in answer.strategies]
 
     @routes.post("/strategies/{strategy}/start")
-    async def start_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
-        return await desk.command_strategy(agent.START, strategy, owner.username)
+    async def start_strategy(strategy: StrategyId, owner: Owner, starting: Starting | None = None) -> Strategy:
+        """With real money only what was found robust, or with a reason to do without."""
+        override = starting.override if starting else None
+        return await desk.command_strategy(agent.START, strategy, owner.username, override)
 
     @routes.post("/strategies/{strategy}/pause")
     async def pause_strategy(strategy: StrategyId, owner: Owner) -> Strategy:
