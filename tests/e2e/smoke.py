@@ -1,7 +1,8 @@
 """The demo without a person: ``python -m tests.e2e.smoke [--no-browser] [--orders N]``.
 
 Exit status 0 only when orders have gone from signal through approval and fill to a position, our books equal the
-venue's own, and the page in a headless browser shows that position. The last line is JSON.
+venue's own, the backtest of the same candles decides and orders the same, and the page in a headless browser shows
+that position. The last line is JSON.
 """
 
 import argparse
@@ -49,6 +50,34 @@ def settled(api: Page, venue: str) -> list[str]:
         time.sleep(0.5)
 
 
+def parity(stack: Stack) -> dict[str, object]:
+    """What the backtest makes of what was traded: counts, and where the P&L differs; ``ok`` where nothing else does."""
+    ended = stack.algotrendy("parity", "--json", check=False)
+    if not ended.stdout.strip():
+        raise RuntimeError(f"no parity report: {ended.stderr.strip()}")
+    told = json.loads(ended.stdout.strip().splitlines()[-1])
+    rows = [row for report in told["strategies"] for row in report["orders"]]
+    differing = [row for report in told["strategies"] for row in report["decisions"]]
+    parts = ("signal", "latency", "slippage", "fees", "missed")
+    split = {part: sum((Decimal(row["split"][part]) for row in rows), Decimal(0)) for part in parts}
+    return {
+        "ok": told["same"]
+        and ended.returncode == 0
+        and bool(rows)
+        and not told["left_out"]
+        and not (split["signal"] or split["missed"]),
+        "bars": sum(report["bars"] for report in told["strategies"]),
+        "signals": sum(report["signals"] for report in told["strategies"]),
+        "signals_same": sum(report["signals_same"] for report in told["strategies"]),
+        "decisions_differing": len(differing),
+        "orders": len(rows),
+        "orders_same": sum(row["kind"] == "same" for row in rows),
+        "left_out": told["left_out"],
+        "pnl_difference": str(sum(split.values())),
+        "split": {part: str(amount) for part, amount in split.items()},
+    }
+
+
 def look_at_page(stack: Stack, symbol: str, quantity: str) -> dict[str, object]:
     """The page in a real browser: logs in and finds the position; raises where it does not."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
@@ -90,6 +119,11 @@ def run(home: Path, browser: bool, wanted: int) -> dict[str, object]:
         say(f"books compared: {len(found)} difference(s), {len(fills)} fills, {len(positions)} open position(s)")
         for line in found:
             say(line)
+        matched = parity(stack)
+        say(
+            f"backtest of the same candles: {matched['orders_same']} of {matched['orders']} order(s) and"
+            f" {matched['signals_same']} of {matched['signals']} signal(s) the same over {matched['bars']} bars"
+        )
         seen: dict[str, object] | str = "not looked at"
         if browser and positions:
             seen = look_at_page(stack, positions[0]["symbol"], positions[0]["quantity"])
@@ -97,7 +131,7 @@ def run(home: Path, browser: bool, wanted: int) -> dict[str, object]:
         rows = stack.status()
         api.close()
         return {
-            "ok": not found and bool(positions) and bool(fills) and not watcher.unreadable,
+            "ok": not found and bool(positions) and bool(fills) and not watcher.unreadable and bool(matched["ok"]),
             "hops_ms": watcher.medians(),
             "counts": {
                 "orders": len(watcher.journeys),
@@ -108,6 +142,7 @@ def run(home: Path, browser: bool, wanted: int) -> dict[str, object]:
                 "unreadable": len(watcher.unreadable),
                 "restarts": sum(row["restarts"] for row in rows.values()),
             },
+            "parity": matched,
             "traces_followed": sum(len(journey.trace_ids) == 1 for journey in watcher.journeys.values()),
             "started_s": started_s,
             "resident_mib": round(sum(row["memory_bytes"] or 0 for row in rows.values()) / 1024**2),

@@ -7,6 +7,8 @@ Modules that know servers are imported by the commands that need them: they cost
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -315,6 +317,28 @@ def backtest(context: typer.Context) -> None:
         from algotrendy_local.operations.research import backtest
 
         backtest(context.args, _settings(None))
+
+
+@app.command()
+def parity(
+    strategy: StrategyOption = None,
+    start: Annotated[
+        datetime | None, typer.Option("--from", help="By the venue's clock (UTC); a day before the newest bar.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="Exclusive; the newest bar without it.")] = None,
+    slippage_bps: Annotated[
+        float, typer.Option(min=0, help="That the backtest assumes, in hundredths of a percent.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write it to a .html or .json file too.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay a live day through the backtest: every decision and order, and where each difference comes from."""
+    with _one_line_errors():
+        from algotrendy_local.operations.parity import parity
+
+        same = parity(_settings(home), strategy, start, end, Decimal(str(slippage_bps)), as_json, out)
+    raise typer.Exit(0 if same else 1)
 
 
 def _print_changes(changed: dict[str, list[str]]) -> None:
