@@ -22,6 +22,8 @@ from algotrendy_simulator.testing import RunningVenue, running_venue
 
 PERP, SPOT = "BTC-USDT-PERP", "BTC-USDT"
 LISTED = {PERP: "BTCUSDT-PERP", SPOT: "BTCUSDT"}
+PERPETUALS = ("okx", "bybit")
+"""Venues whose perpetuals are traded here; Kraken's margin is of spot."""
 D = Decimal
 CROSS = MarginMode.CROSS
 
@@ -75,6 +77,16 @@ def okx() -> Iterator[RunningVenue]:
 
 
 @pytest.fixture(scope="module")
+def bybit() -> Iterator[RunningVenue]:
+    yield from _served("bybit")
+
+
+@pytest.fixture(scope="module", params=PERPETUALS)
+def perpetuals(request: pytest.FixtureRequest) -> tuple[str, RunningVenue]:
+    return request.param, request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
 def kraken() -> Iterator[RunningVenue]:
     """Comparisons every second are more than Kraken lets anybody ask; its simulation has no such limit here."""
     with pytest.MonkeyPatch.context() as patched:
@@ -88,6 +100,7 @@ class Trading:
     def __init__(self, world: Any, name: str, simulated: RunningVenue) -> None:
         self.world, self.name, self.simulated = world, name, simulated
         self.account: str = world.account
+        self.symbol = PERP if name in PERPETUALS else SPOT
         self.secret = b64encode(self.account.encode()).decode()
 
     async def open_account(self) -> None:
@@ -104,7 +117,7 @@ class Trading:
         account = {
             "account": self.account,
             "venue": self.name,
-            "symbols": [PERP, SPOT] if self.name == "okx" else [SPOT],
+            "symbols": sorted({self.symbol, SPOT}),
             "http_url": self.simulated.http,
             "ws_url": self.simulated.ws,
             "api_key": self.account,
@@ -116,14 +129,12 @@ class Trading:
 
     async def order(self, **changes: Any) -> OrderUpdated:
         """Approved, and how it stands in the end."""
-        values = {"venue": self.name, "symbol": PERP if self.name == "okx" else SPOT, "quantity": D("0.05")}
+        values = {"venue": self.name, "symbol": self.symbol, "quantity": D("0.05")}
         approved = await self.world.approve(**(values | changes))
         return await self.world.reaches(approved.order_id, "filled", "cancelled", "rejected")
 
     async def enter(self, side: Side = Side.BUY, **changes: Any) -> OrderUpdated:
-        shape = (
-            {"leverage": D(5), "margin_mode": CROSS} if self.name == "okx" else {"leverage": D(3), "margin_mode": CROSS}
-        )
+        shape = {"leverage": D(5 if self.symbol == PERP else 3), "margin_mode": CROSS}
         done = await self.order(side=side, **(shape | changes))
         assert done.status == "filled", done.reason_message
         return done
@@ -168,13 +179,12 @@ class Trading:
         assert ours == {"USDT": await self.total()}
 
     async def others(self, side: Side, quantity: str, price: str | None = None) -> None:
-        symbol = LISTED[PERP if self.name == "okx" else SPOT]
-        body = {"account": f"{self.account}-x", "symbol": symbol, "side": side, "quantity": quantity}
+        body = {"account": f"{self.account}-x", "symbol": LISTED[self.symbol], "side": side, "quantity": quantity}
         more = {} if price is None else {"type": "limit", "time_in_force": "ioc", "limit_price": price}
         await self.simulated.admin("POST", "/admin/orders/place", body | more)
 
     async def best(self, side: Side) -> Decimal:
-        book = (await self.simulated.admin("GET", "/admin/books"))[LISTED[PERP if self.name == "okx" else SPOT]]
+        book = (await self.simulated.admin("GET", "/admin/books"))[LISTED[self.symbol]]
         return D(book["bids" if side is Side.BUY else "asks"][0][0])
 
     async def protection(self, state: ProtectionState) -> ProtectionChanged:
@@ -199,8 +209,8 @@ async def trading(servers, venue, world) -> Callable[..., Any]:
 # -- perpetuals -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_perpetual_with_leverage_is_opened_reduced_and_closed(trading, okx):
-    perp = await trading("okx", okx)
+async def test_a_perpetual_with_leverage_is_opened_reduced_and_closed(trading, perpetuals):
+    perp = await trading(*perpetuals)
     async with perp.running():
         await perp.enter()
         opened = await perp.position("0.05", lambda told: told.liquidation_price is not None or told.leverage == 5)
