@@ -21,5 +21,12 @@ def test_no_seed_breaks_a_promise():
     # And that it was tried at all: answers lost in number, most of the protocol's steps struck, orders filled and not.
     assert found["outcomes_unknown"] > SEEDS
     assert found["resolved_by_query"] + found["resolved_by_stream"] == found["outcomes_unknown"]
+    resolved = found["order_timeouts_resolved_by_query"] + found["order_timeouts_resolved_by_stream"]
+    assert resolved == found["order_timeouts"] > SEEDS
     assert found["crash_steps"] >= len(STEPS) * 0.7
     assert found["fills"] > SEEDS
+    # Of what waits, guards and replaces, too.
+    assert found["exits"] > SEEDS
+    assert found["positions_guarded"] > SEEDS // 10
+    assert found["amendments"] > SEEDS // 10
+    assert found["fired_after_crash"] > 0

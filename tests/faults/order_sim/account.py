@@ -3,23 +3,30 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings
+from algotrendy_broker_gateway.settings import AccountSettings, BrokerGatewaySettings, ProtectionPolicy
 from algotrendy_common.approval import Signer
 from algotrendy_common.settings import PlatformSettings
 from pydantic import SecretStr
 
-from tests.faults.order_sim.virtual_exchange import NAME, SYMBOLS
+from tests.faults.order_sim.virtual_market import NAME, SYMBOLS
 from tests.faults.order_sim.virtual_wire import ANSWER_TIMEOUT_S
 
 ACCOUNT = "simulated-1"
 SIGNER = Signer("22" * 32)
 
 
-def settings() -> BrokerGatewaySettings:
+def settings(required: bool) -> BrokerGatewaySettings:
+    """``required``: the account wants every position guarded."""
     account = AccountSettings.model_construct(
         account=ACCOUNT,
         venue=NAME,  # type: ignore[arg-type]
         symbols=SYMBOLS,
+        protection=ProtectionPolicy(
+            required=required,
+            default_stop_ratio=Decimal("0.004"),
+            restore_within=timedelta(seconds=3),
+            flatten_after=timedelta(seconds=15),
+        ),
         api_key=SecretStr("simulated"),
         api_secret=SecretStr("simulated"),
     )

@@ -22,7 +22,7 @@ from algotrendy_common.events.event import Event, EventFactory
 from algotrendy_common.rpc import risk
 
 from tests.faults.order_sim.process import CURRENT, Process
-from tests.faults.order_sim.virtual_exchange import NAME
+from tests.faults.order_sim.virtual_market import NAME
 from tests.faults.order_sim.virtual_postgres import Pool
 from tests.faults.order_sim.virtual_wire import VirtualVenue
 
@@ -71,7 +71,7 @@ class VirtualApp:
         if name != "kill file":
             self.loops.append(work)
 
-    def before_reading(self, work: Work) -> None:
+    def before_reading(self, work: Work, phase: str = "") -> None:
         self.before.append(work)
 
     def on_stop(self, work: Work) -> None:

@@ -4,6 +4,7 @@ Invariant: each happens at the moment that the plan says, and ends by itself.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +15,8 @@ from algotrendy_common.enums import HaltLevel, Side
 from algotrendy_common.events.risk import HaltChanged
 
 from tests.faults.order_sim.account import ACCOUNT
-from tests.faults.order_sim.virtual_exchange import SYMBOLS, by_hand
+from tests.faults.order_sim.virtual_exchange import ExchangeRefusal
+from tests.faults.order_sim.virtual_market import SYMBOLS, by_hand
 
 if TYPE_CHECKING:
     from tests.faults.order_sim.world import World
@@ -49,12 +51,19 @@ class Mishaps:
     def _venue_cancels(self, for_s: float) -> None:
         self._world.exchange.cancel_by_itself()
 
+    def _partial_fills(self, for_s: float) -> None:
+        self._world.exchange.fill_partially()
+
+    def _feed_silent(self, for_s: float) -> None:
+        self._world.feed.silent_until_s = self._world.loop.now_s + for_s
+
     def _outside_order(self, for_s: float) -> None:
         symbol, side = self._chance.choice(SYMBOLS), self._chance.choice(list(Side))
         price = self._world.exchange.price(symbol) * Decimal(self._chance.choice(("0.95", "1", "1.05")))
         order_id = ids.derived_id("by hand", self._world.seed, len(self._world.exchange.held))
         terms = by_hand(order_id, symbol, side, Decimal("0.05"), price.quantize(Decimal("0.01")))
-        self._world.exchange.submit(f"web-{order_id[:8]}", terms)
+        with contextlib.suppress(ExchangeRefusal):  # whoever sells what is not there is told so, and nothing happens
+            self._world.exchange.submit(f"web-{order_id[:8]}", terms)
 
     async def _halt(self, for_s: float) -> None:
         """Risk's own halt, or the kill switch."""

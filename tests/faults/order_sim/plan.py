@@ -3,11 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
-from algotrendy_common.enums import OrderType, Side, TimeInForce
+from algotrendy_common.enums import OrderType
 
-from tests.faults.order_sim.virtual_exchange import SYMBOLS
+from tests.faults.order_sim.tickets import Ticket, ticket
 
 STEPS = (
     "approval: delivered",
@@ -37,30 +36,45 @@ STEPS = (
     "search: after its commit",
     "reconciliation: before its commit",
     "reconciliation: after its commit",
+    "price: arrived",
+    "held: before its commit",
+    "held: after its commit",
+    "trigger: before its commit",
+    "trigger: after its commit",
+    "leg ended: before its commit",
+    "leg ended: after its commit",
+    "exit: before its commit",
+    "exit: after its commit",
+    "exit: about to be sent",
+    "exit: sent",
+    "exit: processed",
+    "exit: answered",
+    "guard: before its commit",
+    "guard: after its commit",
 )
 """The protocol's steps, at each of which the gateway may die."""
-_OFTEN = {"submit", "approval", "stream message", "outcome", "open orders", "balances"}
+_OFTEN = {"submit", "approval", "stream message", "outcome", "open orders", "balances", "exit", "trigger"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An order to come: ``away`` is the limit's distance from the market, as a fraction, negative behind it."""
+HOLDS = (
+    frozenset({OrderType.MARKET, OrderType.LIMIT}),
+    frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT}),
+    frozenset(OrderType) - {OrderType.OCO, OrderType.TRAILING_STOP},
+    frozenset(OrderType),
+)
+"""What a venue takes: nothing that waits, waiting orders with a limit, all but pairs and trailing stops, everything."""
 
-    at_s: float
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    quantity: Decimal
-    away: Decimal
-    lifetime_s: float
-    cancel_after_s: float | None
+
+_STORMS = 0.15
+"""Share of seeds in which orders come thick and almost no answer arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     share: float
     """Of order calls that meet a fault."""
+    questions: float
+    """Of questions that do."""
     disorder: float
     """Of stream messages that come late or twice."""
     lost_commits: float
@@ -69,43 +83,36 @@ class Plan:
     mishaps: tuple[tuple[float, str, float], ...]
     """When, what (a method of the world), and for how long."""
     ends_s: float
+    holds: frozenset[OrderType]
+    """Order types that the venue takes."""
+    required: bool
+    """The account wants every position guarded."""
+    spare: bool
+    """It has base assets of its own."""
+    sweep: bool
+    """After all is settled the market goes through every price that anything waits for."""
 
 
 def planned(seed: int) -> Plan:
     chance = random.Random(f"{seed} plan")
-    ends_s = chance.uniform(12, 28)
-    share = chance.choice((0.2, 0.6, 0.9, 0.95))
-    tickets = sorted((_ticket(chance, ends_s) for _ in range(chance.randint(8, 16))), key=lambda one: one.at_s)
+    ends_s = chance.uniform(10, 22)
+    storm = chance.random() < _STORMS
+    share = 0.95 if storm else chance.choice((0.2, 0.6, 0.9, 0.95))
+    most = chance.randint(36, 56) if storm else chance.randint(8, 16)
+    tickets = sorted((ticket(chance, ends_s) for _ in range(most)), key=lambda one: one.at_s)
     return Plan(
         share=share,
+        questions=0.02 if storm else share / 5,
         disorder=chance.choice((0.0, 0.2, 0.6)),
         lost_commits=chance.choice((0.0, 0.01, 0.03)),
         tickets=tuple(tickets),
         crashes=tuple(_crashes(chance)),
         mishaps=tuple(sorted(_mishaps(chance, ends_s))),
         ends_s=ends_s,
-    )
-
-
-def _ticket(chance: random.Random, ends_s: float) -> Ticket:
-    kind = chance.choice((OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT))
-    in_force = (
-        TimeInForce.GTC
-        if kind is OrderType.MARKET
-        else chance.choice(
-            (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.POST_ONLY)
-        )
-    )
-    return Ticket(
-        at_s=chance.uniform(1, ends_s),
-        symbol=chance.choice(SYMBOLS),
-        side=chance.choice(list(Side)),
-        type=kind,
-        time_in_force=in_force,
-        quantity=Decimal(chance.randint(20, 5000)) / 10_000,
-        away=Decimal(chance.choice((-300, -5, -2, 2, 10))) / 10_000,
-        lifetime_s=chance.choice((1.5, 12.0, 12.0, 12.0)),
-        cancel_after_s=chance.choice((None, None, None, -0.05, 0.03, 0.5, 3.0)),
+        holds=chance.choice(HOLDS),
+        required=chance.random() < 0.4,
+        spare=chance.random() < 0.6,
+        sweep=chance.random() < 0.4,
     )
 
 
@@ -122,6 +129,8 @@ def _mishaps(chance: random.Random, ends_s: float) -> Iterator[tuple[float, str,
         ("stream_cut", 2, 0.0),
         ("stream_silent", 1, 8.0),
         ("venue_cancels", 2, 0.0),
+        ("partial_fills", 2, 0.0),
+        ("feed_silent", 1, 5.0),
         ("outside_order", 2, 0.0),
         ("halt", 1, 2.0),
         ("bus_repeats", 3, 0.0),

@@ -194,10 +194,25 @@ def _closing(text: str, position: int) -> int:
 def run(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> tuple[list[dict[str, Any]], int]:
     """Rows and the number of rows touched, of the last step."""
     values = [encoded(argument) for argument in arguments]
+    steps = translated(sql)
+    if len(steps) == 1:
+        ((_, statement, parameters),) = steps
+        cursor = connection.execute(statement, values[:parameters])
+        found = cursor.fetchall()
+        if not found:
+            return [], cursor.rowcount
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=False)) for row in found], cursor.rowcount
+    return _run_steps(connection, steps, values)
+
+
+def _run_steps(
+    connection: sqlite3.Connection, steps: Sequence[tuple[str | None, str, int]], values: list[Any]
+) -> tuple[list[dict[str, Any]], int]:
     rows: list[dict[str, Any]] = []
     touched = 0
     made = []
-    for table, statement, parameters in translated(sql):
+    for table, statement, parameters in steps:
         cursor = connection.execute(statement, values[:parameters])
         found = cursor.fetchall()
         touched = cursor.rowcount

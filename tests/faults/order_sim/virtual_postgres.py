@@ -51,7 +51,8 @@ class VirtualPostgres:
         migrations = [path for path in MIGRATIONS if not path.name.endswith(".rollback.sql")]
         self.data = opened(migrations, VirtualClock(loop).now)
         self.turn = asyncio.Lock()
-        self.on_commit: Callable[[], None] = lambda: None
+        self.on_commit: Callable[[bool], None] = lambda told: None
+        """Called with whether the outbox has grown."""
         self.commit_answers_lost = 0
 
     @property
@@ -120,7 +121,7 @@ class Connection:
             self._inside = False
             server.data.execute("ROLLBACK" if failed else "COMMIT")
             if not failed:
-                server.on_commit()
+                server.on_commit(_tells(tuple(self._did)))
             server.turn.release()
         if not failed:
             self._committed()
@@ -198,6 +199,18 @@ def _changes(sql: str) -> bool:
 
 
 @cache
+def _tells(statements: tuple[str, ...]) -> bool:
+    return any("INTO outbox" in sql for sql in statements)
+
+
+@cache
 def _meaning(statements: tuple[str, ...]) -> str:
     text = "\n".join(statements)
+    if "INSERT INTO protections" in text:
+        return "exit" if "INSERT INTO orders" in text else "guard"
+    before, watched, after = text.partition("INSERT INTO watches")
+    if watched and "SET switching" in after:
+        return "leg ended"
+    if watched:
+        return "trigger" if "UPDATE orders" in before else "held" if "UPDATE orders" in after else "watch"
     return next((meaning for words, meaning in _MEANING if words in text), "books")

@@ -32,14 +32,17 @@ from algotrendy_core.fills import Fill
 from algotrendy_core.instruments import Instrument
 
 from tests.faults.order_sim.process import Process
-from tests.faults.order_sim.virtual_exchange import NAME, SYMBOLS, Exchange, ExchangeRefusal, instrument
+from tests.faults.order_sim.virtual_exchange import Exchange, ExchangeRefusal
 from tests.faults.order_sim.virtual_loop import VirtualLoop
+from tests.faults.order_sim.virtual_market import NAME, SYMBOLS, instrument
 
 if TYPE_CHECKING:
     from tests.faults.order_sim.user_stream import UserStream
 
 ANSWER_TIMEOUT_S = 2.0
-CHANGES = frozenset({"submit", "cancel"})
+ORDERS = frozenset({"submit", "exit"})
+"""Calls that let an order out: those that were approved, and the gateway's own."""
+CHANGES = ORDERS | {"cancel"}
 
 
 class Fault(StrEnum):
@@ -84,18 +87,25 @@ class Network:
     loop: VirtualLoop
     chance: random.Random
     exchange: Exchange
+    holds: frozenset[OrderType]
+    """Order types that the venue takes."""
     share: float
-    """Of calls that change something which meet a fault; questions meet a fifth of it."""
+    """Of calls that change something which meet a fault."""
+    questions: float
+    """Of questions which do."""
     calm: bool = False
     """No more faults."""
     down_until_s: float = 0.0
     timeouts: Counter[str] = field(default_factory=Counter)
     """Told to the gateway, by the call's name."""
+    timed_out: list[str] = field(default_factory=list)
+    """Client ids of the orders among them."""
     asked: dict[str, list[float]] = field(default_factory=dict)
     """When each client id was asked for."""
     underway: Counter[str] = field(default_factory=Counter)
     """Order requests that may still arrive at the venue, by client id."""
-    on_send: Callable[[Process, str, OrderTerms], None] = lambda process, client_id, terms: None
+    on_send: Callable[[Process, str, OrderTerms], str] = lambda process, client_id, terms: "submit"
+    """Told of an order that is about to leave; says which of ``ORDERS`` it is."""
 
     def draw(self, name: str) -> Fault | None:
         if self.calm:
@@ -103,7 +113,7 @@ class Network:
         if self.loop.now_s < self.down_until_s:
             return Fault.TIMEOUT_BEFORE
         changes = name in CHANGES
-        if self.chance.random() >= (self.share if changes else self.share / 5):
+        if self.chance.random() >= (self.share if changes else self.questions):
             return None
         return self.chance.choice(_OF_CHANGES if changes else _OF_QUESTIONS)
 
@@ -119,7 +129,7 @@ class Network:
         if fault is Fault.LATE:
             there_s += ANSWER_TIMEOUT_S + self.chance.uniform(0.1, self.chance.choice((1.5, 18.0)))
         if fault in (None, Fault.REJECTED) or fault in _PROCESSED:
-            if name == "submit":
+            if name in ORDERS:
                 self.underway[client_id] += 1
             self._later(there_s, self._arrive, process, name, work, client_id, fault, answer)
         elif fault in (Fault.RESET_BEFORE, Fault.ERROR_BEFORE):
@@ -133,6 +143,8 @@ class Network:
         except TimeoutError as error:
             process.check()
             self.timeouts[name] += 1
+            if name in ORDERS:
+                self.timed_out.append(client_id)
             raise _NoAnswer("timed out") from error
         process.step(f"{name}: answered")
         return found
@@ -146,7 +158,7 @@ class Network:
         fault: Fault | None,
         answer: asyncio.Future[Any],
     ) -> None:
-        if name == "submit":
+        if name in ORDERS:
             self.underway[client_id] -= 1
         result: Any = None
         refusal: ExchangeRefusal | None = ExchangeRefusal("order_refused") if fault is Fault.REJECTED else None
@@ -184,7 +196,7 @@ class VirtualVenue:
 
     name = NAME
     _CAPABILITIES = Capabilities(
-        resting=frozenset({OrderType.MARKET, OrderType.LIMIT}),
+        resting=frozenset(),
         times_in_force=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.POST_ONLY}),
         margin_modes=frozenset({MarginMode.NONE}),
         max_leverage=Decimal(1),
@@ -200,7 +212,9 @@ class VirtualVenue:
         self._network = network
         self._exchange = network.exchange
         self._stream = stream
-        self.capabilities = replace(self._CAPABILITIES, duplicate_ids=network.exchange.duplicate_ids)
+        self.capabilities = replace(
+            self._CAPABILITIES, resting=network.holds, duplicate_ids=network.exchange.duplicate_ids
+        )
         self.answered: set[str] = set()
         """Questions of this life that were answered."""
 
@@ -238,16 +252,16 @@ class VirtualVenue:
         return instrument(symbol)
 
     async def submit(self, client_order_id: str, terms: OrderTerms) -> VenueReport:
-        self._network.on_send(self._process, client_order_id, terms)
-        return await self._changed("submit", lambda: self._exchange.submit(client_order_id, terms), client_order_id)
+        name = self._network.on_send(self._process, client_order_id, terms)
+        return await self._changed(name, lambda: self._exchange.submit(client_order_id, terms), client_order_id)
 
     async def cancel(self, symbol: str, client_id: str, venue_order_id: str | None = None) -> VenueReport | None:
-        return await self._changed("cancel", lambda: self._exchange.cancel(symbol, client_id))
+        return await self._changed("cancel", lambda: self._exchange.cancel(client_id))
 
     async def cancel_all(self) -> None:
         def work() -> None:
             for report in self._exchange.open_orders():
-                self._exchange.cancel(report.order.symbol, report.order.client_id)
+                self._exchange.cancel(report.order.client_id)
 
         await self._changed("cancel", work)
 

@@ -8,26 +8,25 @@ import hashlib
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from algotrendy_broker_gateway import service
-from algotrendy_common import ids
-from algotrendy_common.enums import OrderSource, OrderType
 from algotrendy_common.errors import Retryable
 from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.order import OrderApproved, OrderCancelRequested, OrderOrigin, OrderTerms
 from algotrendy_common.events.risk import HaltChanged, RiskStateChanged, TradingState
 
-from tests.faults.order_sim.account import ACCOUNT, SIGNER, settings
+from tests.faults.order_sim.account import ACCOUNT, settings
 from tests.faults.order_sim.durable_bus import DurableBus
+from tests.faults.order_sim.feed import Feed
 from tests.faults.order_sim.gateway_service import VirtualApp
+from tests.faults.order_sim.load import Load
 from tests.faults.order_sim.mishaps import Mishaps
-from tests.faults.order_sim.plan import Plan, Ticket, planned
+from tests.faults.order_sim.plan import Plan, planned
 from tests.faults.order_sim.process import Crashes, Process
 from tests.faults.order_sim.user_stream import UserStream
-from tests.faults.order_sim.virtual_exchange import NAME, Exchange
+from tests.faults.order_sim.virtual_exchange import Exchange
 from tests.faults.order_sim.virtual_loop import VirtualClock, VirtualLoop
 from tests.faults.order_sim.virtual_postgres import VirtualPostgres
 from tests.faults.order_sim.virtual_wire import Network, VirtualVenue
@@ -61,17 +60,22 @@ class World:
         self.witness = Witness(self)
         self._mishaps = Mishaps(self, self._chance)
         self.postgres = VirtualPostgres(loop, random.Random(f"{seed} store"), self.plan.lost_commits)
-        self.postgres.on_commit = self.witness.read_outbox
-        self.exchange = Exchange(random.Random(f"{seed} venue"), self.clock.now, loop.time)
-        self.network = Network(loop, random.Random(f"{seed} wire"), self.exchange, self.plan.share)
+        self.postgres.on_commit = self.witness.committed
+        self.exchange = Exchange(random.Random(f"{seed} venue"), self.clock, loop.time, self.plan.spare)
+        self.network = Network(
+            loop, random.Random(f"{seed} wire"), self.exchange, self.plan.holds, self.plan.share, self.plan.questions
+        )
         self.network.on_send = self.witness.sent
         self.stream = UserStream(self.network, self.plan.disorder)
         self.crashes = Crashes(list(self.plan.crashes))
-        self.approved: dict[str, OrderTerms] = {}
+        self.load = Load(self)
+        self.feed = Feed(self, self._chance)
+        self.settled = True
+        self.swept_at: datetime | None = None
+        """When the market began to go past every price."""
         self.halted = False
         self.switch: HaltChanged | None = None
         self.risk_events = EventFactory("risk", self.clock)
-        self._steering = EventFactory("gateway", self.clock)
         self.life: Life | None = None
         self._lives = 0
         loop.set_exception_handler(self.witness.unheard)
@@ -79,24 +83,33 @@ class World:
     def say(self, what: str) -> None:
         self.log.append(f"{self.loop.now_s:.6f} {what}")
 
+    def log_of(self, words: str) -> list[str]:
+        return [line for line in self.log if words in line]
+
     def hash(self) -> str:
         return hashlib.sha256("\n".join(self.log).encode()).hexdigest()
 
     # ── the whole of it ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
-        self.exchange.tick()
+        self.exchange.crowd.tick()
         supervisor = asyncio.create_task(self._supervise())
-        market = asyncio.create_task(self._market())
+        market = asyncio.create_task(self.feed.forever())
         mishaps = [asyncio.create_task(self._mishaps.befall(*mishap)) for mishap in self.plan.mishaps]
-        tickets = [asyncio.create_task(self._ticket(ticket)) for ticket in self.plan.tickets]
+        tickets = [asyncio.create_task(self.load.put(ticket)) for ticket in self.plan.tickets]
         await self._unless_ended(supervisor, asyncio.gather(*mishaps, *tickets))
         self.network.calm = True
         self.postgres.lost_commits = 0.0
         self.crashes.planned.clear()
-        market.cancel()
+        self.feed.still = True
         self.say("calm")
         await self._unless_ended(supervisor, self._settle())
+        if self.plan.sweep:
+            self.say("sweep")
+            self.swept_at = self.clock.now()
+            await self._unless_ended(supervisor, self.feed.sweep())
+            await self._unless_ended(supervisor, self._settle())
+        market.cancel()
         supervisor.cancel()
         if self.life is not None:
             self.life.process.die("the end")
@@ -111,17 +124,21 @@ class World:
         await doing
 
     async def _settle(self) -> None:
-        """Until nothing is open between us and the venue, and a comparison after that ended well."""
+        """Until nothing is open between us and the venue, nothing is bare that should not be, and a comparison after
+        that ended well."""
         deadline_s = self.loop.now_s + _QUIET_LIMIT_S
         waiting = {"submitting", "outcome_unknown", "approved"}
         settled_s = self.loop.now_s
         while self.loop.now_s < deadline_s:
             await asyncio.sleep(2.0)
             unanswered = any(status in waiting for status in self.witness.statuses.values())
-            if unanswered or self.bus.undelivered or sum(self.network.underway.values()):
+            if unanswered or self.witness.bare or self.bus.undelivered or sum(self.network.underway.values()):
                 settled_s = self.loop.now_s
             elif self.witness.reconciled_at_s > max(settled_s, self.stream.last_told_s) + 1.0:
                 return
+            elif self.loop.now_s > max(settled_s, self.stream.last_told_s) + 2.0:
+                self.stream.cut()  # they compare when it is back, and not only when their timer says
+        self.settled = False
         self.say("not settled")
 
     # ── the gateway ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +161,7 @@ class World:
         try:
             venue = process.venue = VirtualVenue(process, self.network, self.stream)
             app = process.app = VirtualApp(self, process)
-            service.build_app(settings())
+            service.build_app(settings(self.plan.required))
             life = self.life = Life(process, app, venue)
             for work in app.before:
                 await work()
@@ -193,64 +210,6 @@ class World:
     def halts(self) -> tuple[HaltChanged, ...]:
         """In force now."""
         return (self.switch,) if self.switch is not None and self.switch.engaged else ()
-
-    # ── load ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _ticket(self, ticket: Ticket) -> None:
-        await asyncio.sleep(ticket.at_s)
-        limit_price = None
-        if ticket.type is OrderType.LIMIT:
-            price = self.exchange.price(ticket.symbol)
-            limit_price = (price * (1 + ticket.side.sign * ticket.away)).quantize(Decimal("0.01"))
-        terms = OrderTerms(
-            order_id=ids.new_id(),
-            account=ACCOUNT,
-            venue=NAME,
-            symbol=ticket.symbol,
-            side=ticket.side,
-            type=ticket.type,
-            quantity=ticket.quantity,
-            limit_price=limit_price,
-            time_in_force=ticket.time_in_force,
-        )
-        if ticket.cancel_after_s is not None and ticket.cancel_after_s < 0:
-            self._cancel(terms)
-            await asyncio.sleep(-ticket.cancel_after_s)
-        self._approve(terms, ticket.lifetime_s)
-        if ticket.cancel_after_s is not None and ticket.cancel_after_s > 0:
-            await asyncio.sleep(ticket.cancel_after_s)
-            self._cancel(terms)
-
-    def _approve(self, terms: OrderTerms, lifetime_s: float) -> None:
-        self.approved[terms.order_id] = terms
-        notional = terms.quantity * (terms.limit_price or self.exchange.price(terms.symbol) * 2)
-        approval_id = ids.derived_id("approval", terms.order_id)
-        expires_at = self.clock.now() + timedelta(seconds=lifetime_s)
-        self.say(f"approved {terms.order_id[:8]} {terms.side} {terms.quantity} {terms.symbol}")
-        self.bus.publish(
-            self.risk_events.make(
-                OrderApproved,
-                approval_id=approval_id,
-                terms=terms,
-                origin=OrderOrigin(source=OrderSource.STRATEGY, strategy="s1"),
-                notional=notional,
-                expires_at=expires_at,
-                signature=SIGNER.sign(approval_id, terms, notional, expires_at),
-            )
-        )
-
-    def _cancel(self, terms: OrderTerms) -> None:
-        self.say(f"cancellation wanted {terms.order_id[:8]}")
-        self.bus.publish(
-            self._steering.make(
-                OrderCancelRequested, order_id=terms.order_id, account=ACCOUNT, requested_by="tom", reason="drill"
-            )
-        )
-
-    async def _market(self) -> None:
-        while True:
-            await asyncio.sleep(self._chance.uniform(0.8, 2.0))
-            self.exchange.tick()
 
 
 def _cause(error: BaseException) -> BaseException:
