@@ -49,17 +49,46 @@ def bound_loop(loop: Callable[..., Any], strategy: AnyStrategy, *, compiled: boo
 
     Compiling happens at the first call. Raises nothing: what numba cannot compile raises there.
     """
-    source = inspect.getsource(inspect.getmodule(loop) or loop)
-    fields = tuple(strategy.parameters.model_fields) or ("nothing",)
-    unpacked = ", ".join(f"given[{index}]" for index in range(len(fields)))
-    text = f"{source}\n\ndef parameters_from(given):\n    return ParametersTuple({unpacked})\n"
     model: Any = strategy.parameters
+    more = f"def parameters_from(given):\n    return ParametersTuple({_unpacked(strategy, 'given')})\n"
     names = {"step": strategy.step, "ParametersTuple": tuple_type(model)}
+    return _bound(loop, more, names, (strategy,), compiled)
+
+
+@cache
+def bound_to_lanes(loop: Callable[..., Any], strategies: tuple[AnyStrategy, ...], *, compiled: bool) -> Step:
+    """The same for a loop that names ``step_of`` and runs a strategy in each of several lanes."""
+    names: dict[str, Any] = {}
+    lines = ["def step_of(lane, givens, states, candle, holding, ladder):"]
+    for lane, strategy in enumerate(strategies):
+        model: Any = strategy.parameters
+        names |= {f"step_{lane}": strategy.step, f"ParametersTuple_{lane}": tuple_type(model)}
+        parameters = f"ParametersTuple_{lane}({_unpacked(strategy, f'givens[{lane}]')})"
+        more = ", holding, ladder" if strategy.rungs else ""
+        lines += [
+            f"    if lane == {lane}:",
+            f"        decision = step_{lane}({parameters}, states[{lane}], candle{more})",
+            "        return decision.target, decision.reason",
+        ]
+    lines += ["    return nan, 0", "", "from math import nan", ""]
+    return _bound(loop, "\n".join(lines), names, strategies, compiled)
+
+
+def _unpacked(strategy: AnyStrategy, given: str) -> str:
+    fields = tuple(strategy.parameters.model_fields) or ("nothing",)
+    return ", ".join(f"{given}[{index}]" for index in range(len(fields)))
+
+
+def _bound(
+    loop: Callable[..., Any], more: str, names: dict[str, Any], strategies: tuple[AnyStrategy, ...], compiled: bool
+) -> Step:
+    text = f"{inspect.getsource(inspect.getmodule(loop) or loop)}\n\n{more}"
     if not compiled:
-        return _load(text, f"<{loop.__name__} of {strategy.name}>", "algotrendy_plain_loop", names, loop)
-    digest = _digest(text, strategy)
+        return _load(text, f"<{loop.__name__}>", "algotrendy_plain_loop", names, loop)
+    parts = [_digest(text, strategy) for strategy in strategies]
+    digest = hashlib.sha256("".join(map(str, parts)).encode()).hexdigest()[:32] if all(parts) else None
     path = _kept_file(digest, text) if digest else None
-    name = f"algotrendy_kernel_{digest or id(strategy)}"
+    name = f"algotrendy_kernel_{digest or id(names)}"
     function = _load(text, str(path or f"<{name}>"), name, names, loop)
     return kernels.compiled(function, on_disk=path is not None)
 

@@ -16,3 +16,8 @@ def step(*arguments: Any) -> Any:
 def parameters_from(given: Any) -> Any:
     """The strategy's parameters, fields by name, from their values in order."""
     raise InvariantBroken("a loop was run without a strategy's parameters bound into it")
+
+
+def step_of(lane: int, givens: Any, states: Any, candle: Any, holding: Any, ladder: Any) -> Any:
+    """Target and reason of the step of one of several strategies."""
+    raise InvariantBroken("a loop was run without its strategies bound into it")
