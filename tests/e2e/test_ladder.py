@@ -16,18 +16,18 @@ from tests.e2e.books import differences
 from tests.e2e.stack import Page, Stack, running_stack
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
-ACCOUNT, GRID = "paper-1", "grid-btc"
+ACCOUNT, GRID, DCA = "paper-1", "grid-btc", "dca-btc"
 
 
 @pytest.fixture(scope="module")
 def stack(home: Path) -> Iterator[Stack]:
-    """The demo with one strategy, in steps of a thousandth: the recorded day is a quiet one."""
-    grid = {
-        "strategy": GRID, "name": "Grid", "kind": "grid", "venue": "binance", "symbol": "BTC-USDT", "account": ACCOUNT,
-        "parameters": {"levels": 6, "spacing": 0.001, "recentre": 0.0015}, "capital_share": "0.2",
-    }  # fmt: skip
+    """The demo with two strategies, in steps of a thousandth: the recorded day is a quiet one."""
+    common = {"venue": "binance", "symbol": "BTC-USDT", "account": ACCOUNT, "capital_share": "0.2"}
+    grid = {"kind": "grid", "parameters": {"levels": 6, "spacing": 0.001, "recentre": 0.0015}}
+    dca = {"kind": "dca", "parameters": {"steps": 2, "spacing": 0.002, "take_profit": 0.001, "stop_loss": 0.01}}
+    seeds = [common | {"strategy": strategy, "name": strategy} | own for strategy, own in ((GRID, grid), (DCA, dca))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALGOTRENDY_AGENT_STRATEGIES", json.dumps([grid]))
+        patch.setenv("ALGOTRENDY_AGENT_STRATEGIES", json.dumps(seeds))
         with running_stack(home, "--speed", "180") as running:
             yield running
 
@@ -51,6 +51,20 @@ def test_a_grid_trades_at_the_venue_survives_kill_9_and_a_stop_takes_its_orders_
     api.close()
 
 
+def test_averaging_guards_what_it_bought_by_a_pair_and_sells_it_as_one(stack):
+    api = Page(stack)
+    until(lambda: commanded(api, "start", DCA), "its start")
+    until(
+        lambda: any(row["type"] == "oco" and row["status"] == "filled" for row in mine(api, DCA)), "a pair's end", 150
+    )
+    until(lambda: commanded(api, "stop", DCA), "its stop")
+    until(lambda: not resting(api, DCA), "an empty book")
+    until(lambda: not differences(api, stack.venue, ACCOUNT), "equal books")
+    pairs = [row for row in mine(api, DCA) if row["type"] == "oco"]
+    assert all(row["reduce_only"] and row["side"] == "sell" for row in pairs)
+    api.close()
+
+
 def traded(api: Page, buys: int, sells: int) -> None:
     """So many of its orders are filled; meanwhile no rung, each at a price of its own, has two orders at rest."""
 
@@ -67,10 +81,10 @@ def filled(api: Page) -> list[str]:
     return [row["side"] for row in mine(api) if row["status"] == "filled"]
 
 
-def commanded(api: Page, verb: str) -> bool:
+def commanded(api: Page, verb: str, strategy: str = GRID) -> bool:
     """False while the agent is starting."""
     try:
-        api.post(f"strategies/{GRID}/{verb}")
+        api.post(f"strategies/{strategy}/{verb}")
     except httpx.HTTPStatusError as error:
         if error.response.status_code != 503:
             raise
@@ -78,12 +92,12 @@ def commanded(api: Page, verb: str) -> bool:
     return True
 
 
-def mine(api: Page) -> list[dict[str, Any]]:
-    return [row for row in api.get("orders", account=ACCOUNT, limit=1000) if row["strategy"] == GRID]
+def mine(api: Page, strategy: str = GRID) -> list[dict[str, Any]]:
+    return [row for row in api.get("orders", account=ACCOUNT, limit=1000) if row["strategy"] == strategy]
 
 
-def resting(api: Page) -> list[dict[str, Any]]:
-    return [row for row in mine(api) if row["status"] in ("open", "partially_filled")]
+def resting(api: Page, strategy: str = GRID) -> list[dict[str, Any]]:
+    return [row for row in mine(api, strategy) if row["status"] in ("open", "partially_filled")]
 
 
 def clients(api: Page) -> set[str]:
