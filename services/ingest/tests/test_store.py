@@ -99,16 +99,25 @@ async def test_the_newest_trade_of_each_symbol_is_known(store, until):
     assert await store.newest_trade_ids("kraken") == {}
 
 
-async def test_the_newest_quote_before_each_time_is_found(store, until):
-    await store.write_quotes([quote(NOON + timedelta(seconds=second), str(1 + second)) for second in (0, 10, 20)])
-    times = [NOON + timedelta(seconds=second) for second in (0, 10.001, 20, 3000, 4000)]
+async def test_the_last_quote_received_before_a_time_is_found_whatever_the_venues_clock_says(store, until):
+    """A recording of 2022 that is played in 2026."""
+    received = [CLOCK.now() + timedelta(seconds=second) for second in range(3)]
+    quotes = [
+        quote(NOON + timedelta(minutes=number), str(number + 1)).model_copy(update={"received_time": time})
+        for number, time in enumerate(received)
+    ]
+    await store.write_quotes(quotes)
 
-    async def found():
-        return [(row.time, row.bid) for row in await store.quotes_before("binance", "BTC-USDT", times)]
+    async def bid(received_before: datetime, since: datetime = NOON) -> Decimal | None:
+        found = await store.quote_before("binance", "BTC-USDT", since, received_before)
+        return found and found.bid
 
-    # Before, not at; none before the first, and none that is older than an hour.
-    await until(lambda: _equals(found(), list(zip(times[1:4], (11, 11, 21), strict=True))))
-    assert await store.quotes_before("binance", "LTC-USDT", times) == []
+    await until(lambda: _equals(bid(received[2] + timedelta(seconds=1)), Decimal(3)))
+    assert await bid(received[2]) == 2, "before, not at"
+    assert await bid(received[0]) is None
+    assert await bid(received[2], since=NOON + timedelta(minutes=1)) == 2
+    assert await bid(received[2], since=NOON - timedelta(days=2)) is None
+    assert await store.quote_before("binance", "LTC-USDT", NOON, received[2]) is None
 
 
 async def test_a_store_that_is_not_there_is_away_and_says_so():

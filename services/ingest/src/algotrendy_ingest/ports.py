@@ -8,7 +8,7 @@ from typing import Protocol
 from algotrendy_common.enums import Severity, Timeframe
 from algotrendy_common.events.event import Event
 from algotrendy_common.events.market import QuoteChanged, TradePrinted
-from algotrendy_common.rpc.ingest import Candle, InstrumentInfo, QuoteBefore
+from algotrendy_common.rpc.ingest import Candle, InstrumentInfo, RecordedQuote
 from algotrendy_core.bars import Bar
 
 from algotrendy_ingest.domain.ticks import Message, TradeTick
@@ -99,8 +99,10 @@ class History(Protocol):
         """When the candles open that are kept."""
         ...
 
-    async def quotes_before(self, venue: str, symbol: str, times: Sequence[datetime]) -> list[QuoteBefore]:
-        """The newest quote before each time, by the venue's clock, where there was one in the hour before."""
+    async def quote_before(
+        self, venue: str, symbol: str, since: datetime, received_before: datetime
+    ) -> RecordedQuote | None:
+        """The last one received before a time of our clock, of the day from ``since`` on by the venue's."""
         ...
 
     async def newest_trade_ids(self, venue: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ def build_app(settings: IngestSettings) -> App:
     app.answers(rpc.CANDLES, questions.candles)
     app.answers(rpc.INSTRUMENTS, questions.instruments)
     app.answers(rpc.QUOTES, questions.quotes)
-    app.answers(rpc.QUOTES_BEFORE, questions.quotes_before)
+    app.answers(rpc.QUOTE_BEFORE, questions.quote_before)
     app.answers(rpc.FEEDS, questions.feeds)
     for one in followed:
         _run(app, one)

@@ -14,7 +14,7 @@ import httpx
 import questdb
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.market import QuoteChanged, TradePrinted
-from algotrendy_common.rpc.ingest import Candle, QuoteBefore
+from algotrendy_common.rpc.ingest import Candle, RecordedQuote
 
 from algotrendy_ingest.errors import StoreAway
 from algotrendy_ingest.metrics import ROWS_WRITTEN
@@ -39,7 +39,7 @@ MIGRATIONS = (
 """In order, each repeatable; a change is a new entry at the end. ``ts`` is the venue's time, a candle's its opening."""
 
 _TIMEOUT_S = 5.0
-_QUOTE_AGE = timedelta(hours=1)
+_QUOTE_SPAN = timedelta(days=1)
 
 type Row = tuple[dict[str, str | None], dict[str, Any], datetime]
 """Symbols, columns and event time."""
@@ -139,16 +139,17 @@ class QuestStore:
         rows = await self._ask(f"SELECT ts FROM bar WHERE {_which(venue, symbol, timeframe, start, end)}")
         return {datetime.fromisoformat(row[0]) for row in rows}
 
-    async def quotes_before(self, venue: str, symbol: str, times: Sequence[datetime]) -> list[QuoteBefore]:
-        found = []
-        for time in times:
-            # The lower end keeps it to a partition or two.
-            rows = await self._ask(
-                f"SELECT ts, bid, ask FROM quote WHERE venue = {_text(venue)} AND symbol = {_text(symbol)}"
-                f" AND ts >= {_time(time - _QUOTE_AGE)} AND ts < {_time(time)} ORDER BY ts LIMIT -1"
-            )
-            found += [QuoteBefore(time=time, quote_time=row[0], bid=row[1], ask=row[2]) for row in rows]
-        return found
+    async def quote_before(
+        self, venue: str, symbol: str, since: datetime, received_before: datetime
+    ) -> RecordedQuote | None:
+        rows = await self._ask(
+            f"SELECT ts, received, bid, ask FROM quote WHERE venue = {_text(venue)} AND symbol = {_text(symbol)}"
+            f" AND ts >= {_time(since)} AND ts < {_time(since + _QUOTE_SPAN)} AND received < {_time(received_before)}"
+            " ORDER BY received LIMIT -1"
+        )
+        for time, received, bid, ask in rows:
+            return RecordedQuote(event_time=time, received_time=received, bid=bid, ask=ask)
+        return None
 
     async def newest_trade_ids(self, venue: str) -> dict[str, str]:
         rows = await self._ask(

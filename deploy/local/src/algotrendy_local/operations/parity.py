@@ -150,23 +150,26 @@ def _decisions(report: ParityReport) -> list[RenderableType]:
 
 
 def _orders(report: ParityReport) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True, footer_style="bold")
-    total = report.split
-    difference = report.live_pnl - report.backtest_pnl
-    for name, footer in (("bar", "all"), ("order", ""), ("live", "")):
-        table.add_column(name, footer, no_wrap=True)
+    """Amounts to the cent; the documents have every digit."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", footer_style="bold")
+    table.show_footer = True
+    total, difference = report.split, report.live_pnl - report.backtest_pnl
+    for name, footer in (("bar", "all"), ("order", ""), ("found", "")):
+        table.add_column(name, footer, overflow="fold")
     for name, footer in (
-        ("backtest at", ""), ("live at", ""), ("P&L differs by", _money(difference)),
+        ("backtest", ""),
+        ("live", ""),
+        ("differs", _money(difference)),
         *((part, _money(getattr(total, part))) for part in PARTS),
-    ):  # fmt: skip
-        table.add_column(name, footer, justify="right", no_wrap=True)
+    ):
+        table.add_column(name, footer, justify="right", overflow="fold")
     for row in report.orders:
         quantity = row.backtest.quantity if row.backtest else row.live_quantity
         table.add_row(
             f"{row.bar_time:%m-%d %H:%M}",
-            f"{row.side.value} {quantity:f}",
+            f"{row.side.value} {quantity:.6g}",
             escape(row.kind.value),
-            f"{row.backtest.price:f}" if row.backtest else "",
+            f"{row.backtest.price:.8g}" if row.backtest else "",
             f"{row.live_price:.8g}" if row.live_price else "",
             _money(row.difference),
             *(_money(getattr(row.split, part)) for part in PARTS),
@@ -175,4 +178,4 @@ def _orders(report: ParityReport) -> Table:
 
 
 def _money(amount: Decimal) -> str:
-    return f"{amount:+.4f}" if amount else "0"
+    return f"{amount:+.2f}" if amount else "0"

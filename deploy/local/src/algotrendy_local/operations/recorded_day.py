@@ -1,8 +1,8 @@
 """What a strategy did live, collected from the services of the running stack: each tells what it keeps.
 
 Signals and state come from the agent, orders and fills from the broker gateway, refusals from risk, candles and quotes
-from ingest. Invariant: everything is matched by the venue's time, which in a replay is the recording's; the wall clock
-only says when to stop asking for older pages.
+from ingest. Invariant: decisions and orders are matched by the time of their bar, which in a replay is the recording's;
+the wall clock says which quote came last before a fill, and when to stop asking for older pages.
 """
 
 from collections.abc import Sequence
@@ -169,7 +169,7 @@ async def _orders(
                 target=target,
                 outcome=told.status.value if isinstance(told, OrderUpdated) else f"refused: {told.code}",
                 fills=tuple(_fill(fill, state) for fill in fills),
-                arrival_price=await _arrival(asker, told, fills) if fills else None,
+                arrival_price=await _arrival(asker, told, bar_time, fills) if fills else None,
                 sized_from=basis if told.terms.account == state.account else None,
             )
         )
@@ -222,10 +222,18 @@ def _fill(fill: OrderFilled, state: StrategyStateChanged) -> LiveFill:
     )
 
 
-async def _arrival(asker: Asker, order: OrderUpdated | OrderRefused, fills: Sequence[OrderFilled]) -> Decimal | None:
-    """The middle of the newest quote before the first fill; what the proposer saw where none was kept."""
-    first = min(fill.event_time for fill in fills)
-    asked = ingest.QuotesBeforeAsked(venue=order.terms.venue, symbol=order.terms.symbol, times=(first,))
-    for quote in (await asker.ask(ingest.QUOTES_BEFORE, asked)).quotes:
-        return (quote.bid + quote.ask) / 2
-    return order.origin.reference_price
+async def _arrival(
+    asker: Asker, order: OrderUpdated | OrderRefused, bar_time: datetime, fills: Sequence[OrderFilled]
+) -> Decimal | None:
+    """The middle of the last quote that came before the first fill; what the proposer saw where none was kept.
+
+    Fills bear the venue's real time even in a replay, so that they are compared with when a quote was received.
+    """
+    asked = ingest.QuoteBeforeAsked(
+        venue=order.terms.venue,
+        symbol=order.terms.symbol,
+        since=bar_time,
+        received_before=min(fill.event_time for fill in fills),
+    )
+    quote = (await asker.ask(ingest.QUOTE_BEFORE, asked)).quote
+    return (quote.bid + quote.ask) / 2 if quote else order.origin.reference_price

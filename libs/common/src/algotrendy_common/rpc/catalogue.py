@@ -9,7 +9,7 @@ CALLS: tuple[Call[Any, Any], ...] = (
     ingest.CANDLES,
     ingest.INSTRUMENTS,
     ingest.QUOTES,
-    ingest.QUOTES_BEFORE,
+    ingest.QUOTE_BEFORE,
     ingest.FEEDS,
     broker_gateway.ACCOUNTS,
     broker_gateway.ORDERS,

@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-from pydantic import Field
-
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.event import Record
@@ -74,27 +72,27 @@ class Quotes(Record):
     quotes: tuple[QuoteRow, ...]
 
 
-class QuotesBeforeAsked(Record):
-    """The newest recorded quote before each of ``times``, which are the venue's; at most 100 of them."""
+class QuoteBeforeAsked(Record):
+    """The last recorded quote that was received before a time of our clock.
+
+    ``since`` bounds the search by the venue's clock, which in a replay is another: a day from there on.
+    """
 
     venue: Venue
     symbol: Symbol
-    times: tuple[Instant, ...] = Field(max_length=100)
+    since: Instant
+    received_before: Instant
 
 
-class QuoteBefore(Record):
-    time: Instant
-    """As it was asked for."""
-    quote_time: Instant
-    """The venue's."""
+class RecordedQuote(Record):
+    event_time: Instant
+    received_time: Instant
     bid: Price
     ask: Price
 
 
-class QuotesBefore(Record):
-    """Without those before which there was none in the last hour."""
-
-    quotes: tuple[QuoteBefore, ...]
+class QuoteBefore(Record):
+    quote: RecordedQuote | None
 
 
 class Feeds(Record):
@@ -106,5 +104,5 @@ INSTRUMENTS = Call(
     "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
 )
 QUOTES = Call("ingest", "quotes", Nothing, Quotes, ("gateway", "risk", "agent"))
-QUOTES_BEFORE = Call("ingest", "quotes_before", QuotesBeforeAsked, QuotesBefore, ("gateway",))
+QUOTE_BEFORE = Call("ingest", "quote_before", QuoteBeforeAsked, QuoteBefore, ("gateway",))
 FEEDS = Call("ingest", "feeds", Nothing, Feeds, ("gateway",))

@@ -1,6 +1,7 @@
 """What a strategy did live, as it was recorded.
 
-Invariant: nothing here was worked out by a backtest; times are the venue's, for a bar its opening.
+Invariant: nothing here was worked out by a backtest. A bar goes by its opening, in a replay that of the recording; a
+fill by when the venue matched it.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class LiveOrder:
     """Its last status, or why it was refused."""
     fills: tuple[LiveFill, ...] = ()
     arrival_price: Decimal | None = None
-    """The middle of the newest quote before its first fill; None where nothing was filled."""
+    """The middle of the last quote before its first fill; None where nothing was filled."""
     sized_from: SizedFrom | None = None
     """None where it was not recorded, or the order went to another account than the strategy's."""
 

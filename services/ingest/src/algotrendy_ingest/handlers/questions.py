@@ -17,10 +17,10 @@ from algotrendy_common.rpc.ingest import (
     CandlesAsked,
     Feeds,
     Instruments,
+    QuoteBefore,
+    QuoteBeforeAsked,
     QuoteRow,
     Quotes,
-    QuotesBefore,
-    QuotesBeforeAsked,
 )
 from algotrendy_core.bars import interval_start
 
@@ -82,8 +82,9 @@ class Questions:
             )
         )
 
-    async def quotes_before(self, asked: QuotesBeforeAsked) -> QuotesBefore:
-        return QuotesBefore(quotes=tuple(await self._store.quotes_before(asked.venue, asked.symbol, asked.times)))
+    async def quote_before(self, asked: QuoteBeforeAsked) -> QuoteBefore:
+        found = await self._store.quote_before(asked.venue, asked.symbol, asked.since, asked.received_before)
+        return QuoteBefore(quote=found)
 
     async def feeds(self, asked: Nothing) -> Feeds:
         return Feeds(feeds=tuple(venue.announcer.health_event() for venue in self._venues.values()))
