@@ -29,7 +29,8 @@ class Trials:
             rows = await connection.fetch(f"SELECT {_COLUMNS} FROM trial WHERE run_id = $1", self._run_id)
         for row in rows:
             values = dict(row)
-            found.setdefault(values.pop("part"), {})[row["number"]] = Tried(**values)
+            part = values.pop("part")
+            found.setdefault(part, {})[row["number"]] = Tried(**values)
         return found
 
     async def keep(self, window: int, tried: list[Tried]) -> bool:

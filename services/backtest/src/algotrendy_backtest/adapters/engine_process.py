@@ -34,12 +34,11 @@ class EngineProcess:
         """Raises Refused for what is wrong with the job and Retryable for what is not its fault."""
         async with self._one_at_a_time:
             bridge = _Bridge(asyncio.get_running_loop(), trials, progress, await trials.known())
-            executors: list[Executor] = []
 
             def executor(ground: Ground) -> Executor:
-                made = executor_at(self._place, ground, self._workers, self._limits, address=self._address)
-                executors.append(made)
-                return made
+                return executor_at(
+                    self._place, ground, self._workers, self._limits, address=self._address, first=self._bench
+                )
 
             conductor = Conductor(self._bench, executor, bridge, bridge.progress, bridge.stopped, folder)
             conducting = asyncio.create_task(asyncio.to_thread(conductor.conduct, ground))

@@ -111,7 +111,7 @@ def _conducted(research: Research, kept: KeptRun, how: How) -> tuple[Conducted, 
     with Told(errors) as told, _interruptible(kept.kind) as interrupted:
         conductor = Conductor(
             bench,
-            lambda ground: _executor(ground, how, told),
+            lambda ground: _executor(ground, bench, how, told),
             research.trials_of(kept.run_id),
             told.stage,
             interrupted,
@@ -127,7 +127,7 @@ def _conducted(research: Research, kept: KeptRun, how: How) -> tuple[Conducted, 
             bench.end()
 
 
-def _executor(ground: Ground, how: How, told: Told) -> Any:
+def _executor(ground: Ground, bench: Child, how: How, told: Told) -> Any:
     workers = how.workers or os.cpu_count() or 1
     place = Place(how.place) if how.place in set(Place) else None
     if place is None:
@@ -136,7 +136,9 @@ def _executor(ground: Ground, how: How, told: Told) -> Any:
         from algotrendy_backtest.computing.bench import bars_of
 
         ground = replace(ground, data=bars_of(ground)[0])  # the file is here, the cluster is not
-    return executor_at(place, ground, workers, how.limits, address=how.address, moved=lambda: told.note("starting Ray"))
+    return executor_at(
+        place, ground, workers, how.limits, address=how.address, first=bench, moved=lambda: told.note("starting Ray")
+    )
 
 
 def _with_its_line(error: AlgoTrendyError, ground: Ground, how: How) -> AlgoTrendyError:

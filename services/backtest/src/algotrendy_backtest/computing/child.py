@@ -4,6 +4,7 @@ Invariant: one task at a time, and whatever ends a task early leaves no process 
 """
 
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,20 +27,27 @@ def _unheard(done: int, total: int, stage: str) -> None:
     """Nobody looks."""
 
 
-_BEYOND_CPU_S = 10.0
-"""By the wall clock a task may take this much, and half as much again, beyond its CPU time."""
+_WALL_PER_CPU, _WALL_S = 20.0, 60.0
+"""The CPU time ends a task; by the wall clock, on a machine that is busy with other things, it may take far longer."""
 
 
 class Child:
-    """Not for several threads at once. ``fork`` starts in no time, from a process that has no threads yet."""
+    """Not for several threads at once.
+
+    ``fork`` starts in no time, from a process that has no threads yet. Else all of them are copies of one that has
+    loaded what they need and has not run anything.
+    """
 
     def __init__(self, limits: Limits, *, fork: bool = False, quiet: bool = True) -> None:
         self._limits = limits
-        self._context: Any = multiprocessing.get_context("fork" if fork and sys.platform == "linux" else "spawn")
+        self._context: Any = _context(fork)
         self._quiet = quiet
         self._process: Any = None
         self._connection: Connection | None = None
         self._ground: Ground | None = None
+        self._grounds_awaited = 0
+        self._ground_refused: Failed | None = None
+        self._reply: Any = None
         self._deadline = 0.0
 
     @property
@@ -63,25 +71,56 @@ class Child:
         )
         self._process.start()
         theirs.close()
-        self._connection, self._ground = ours, None
+        self._connection, self._ground, self._grounds_awaited = ours, None, 0
 
     def send(self, ground: Ground, task: Task) -> None:
-        """Begin a task; raises Refused for a ground that is no good and EngineDied."""
+        """Begin a task, on a ground that is told of first where it is another; raises EngineDied."""
         self.start()
         with self._told_of_death():
+            self._reply, self._ground_refused = None, None
             if self._ground is not ground:
-                self._ground = None
                 self.connection.send(ground)
-                self._deadline = self._new_deadline()
-                self._receive(_unheard)
-                self._ground = ground
+                self._ground, self._grounds_awaited = ground, 1
             self.connection.send(task)
-        self._deadline = self._new_deadline()
+        self._deadline = monotonic_s() + _WALL_PER_CPU * self._limits.cpu_s + _WALL_S
+
+    def ready(self) -> bool:
+        """Take in what has come, without waiting; True where ``answer`` would not wait either."""
+        try:
+            while self._reply is None and self.connection.poll(0):
+                self._take(self.connection.recv())
+        except (EOFError, OSError):
+            return True
+        return self._reply is not None or monotonic_s() > self._deadline
 
     def answer(self, progress: Told = _unheard) -> Any:
         """The task's answer; raises Refused, EngineDied or RunTooLong, after which the process is another one."""
         with self._told_of_death():
-            return self._receive(progress)
+            while self._reply is None:
+                if not self.connection.poll(max(self._deadline - monotonic_s(), 0.0)):
+                    self.end()
+                    raise RunTooLong(self._limits.cpu_s)
+                message = self.connection.recv()
+                if isinstance(message, Progressed):
+                    progress(message.done, message.total, message.stage)
+                else:
+                    self._take(message)
+        reply, self._reply = self._reply, None
+        if self._ground_refused is not None:
+            self._ground, reply = None, self._ground_refused
+        if isinstance(reply, Failed):
+            raise Refused(reply.code, reply.message)
+        return reply
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Progressed):
+            return
+        if self._grounds_awaited:
+            self._grounds_awaited -= 1
+            # What the task comes to without a ground says nothing; this does.
+            self._ground_refused = message if isinstance(message, Failed) else None
+        else:
+            self._reply = message
 
     def ask(self, ground: Ground, task: Task, progress: Told = _unheard) -> Any:
         self.send(ground, task)
@@ -106,30 +145,14 @@ class Child:
         if process is not None:
             process.kill()
 
-    def late(self) -> bool:
-        return monotonic_s() > self._deadline
-
-    def _new_deadline(self) -> float:
-        return monotonic_s() + 1.5 * self._limits.cpu_s + _BEYOND_CPU_S
-
-    def _receive(self, progress: Told) -> Any:
-        while True:
-            if not self.connection.poll(max(self._deadline - monotonic_s(), 0.0)):
-                self.end()
-                raise RunTooLong(self._limits.cpu_s)
-            message = self.connection.recv()
-            if isinstance(message, Failed):
-                raise Refused(message.code, message.message)
-            if not isinstance(message, Progressed):
-                return message
-            progress(message.done, message.total, message.stage)
-
     @contextmanager
     def _told_of_death(self) -> Iterator[None]:
         try:
             yield
         except (EOFError, OSError) as error:
             code = self.end()
+            if code == -signal.SIGXCPU:
+                raise RunTooLong(self._limits.cpu_s) from error
             raise EngineDied("the computing process ended", exit_code=code) from error
         except (Refused, EngineDied):
             raise
@@ -137,6 +160,16 @@ class Child:
             # Interrupted: the process is still busy with this task, and must not be with the next.
             self.end()
             raise
+
+
+def _context(fork: bool) -> Any:
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    if fork:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["algotrendy_backtest.computing.bench"])
+    return context
 
 
 def _serve(theirs: Connection, ours: Connection, limits: Limits, quiet: bool) -> None:

@@ -9,10 +9,12 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import ceil
 from types import FrameType
 from typing import Any
 
@@ -48,6 +50,7 @@ class OutOfTime(BaseException):
     """A task has used its CPU time; the text names the line that was being executed."""
 
 
+_GRACE_S = 2
 _tried: list[str] = []
 _left = False
 
@@ -62,6 +65,11 @@ def confine(limits: Limits) -> None:
 def tried() -> str | None:
     """What was tried first of what is forbidden, with its line; None where nothing was."""
     return _tried[0] if _tried else None
+
+
+def forget_tries() -> None:
+    """Before a task of another strategy; the confinement stays."""
+    _tried.clear()
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
@@ -106,7 +114,12 @@ def _limit_memory(beyond_now: int) -> None:
 
 @contextmanager
 def cpu_limited(seconds: float) -> Iterator[None]:
-    """Raises OutOfTime in the block when it has computed for so long; only in the main thread."""
+    """Raises OutOfTime in the block when it has computed for so long; only in the main thread.
+
+    Compiled code lets no handler run: soon after, the kernel ends the process with SIGXCPU.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (ceil(time.process_time() + seconds) + _GRACE_S, hard))
     before = signal.signal(signal.SIGPROF, _out_of_time)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:

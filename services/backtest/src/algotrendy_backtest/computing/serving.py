@@ -21,7 +21,7 @@ def serve(connection: Connection, limits: Limits, *, quiet: bool) -> None:
     from algotrendy_common.errors import Refused
 
     from algotrendy_backtest.computing.bench import Bench
-    from algotrendy_backtest.computing.tasks import Failed, Ground, Progressed
+    from algotrendy_backtest.computing.tasks import Failed, Ground, Progressed, Reply, Standing
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; it ends us
     _no_output(quiet)
@@ -34,14 +34,20 @@ def serve(connection: Connection, limits: Limits, *, quiet: bool) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             message = connection.recv()
+            confinement.forget_tries()
+            reply: Reply
             try:
                 with confinement.cpu_limited(limits.cpu_s):
                     if isinstance(message, Ground):
-                        bench, answer = Bench(message), None
+                        bench = None
+                        bench = Bench(message)
+                        reply = Standing()
+                    elif bench is None:
+                        reply = Failed("no_ground", "a task came without a ground to stand on")
                     else:
-                        assert bench is not None, "a task came before its ground"
-                        answer = bench.answer(message, tell)
-                reply = answer if (what := confinement.tried()) is None else Failed("strategy_forbidden", what)
+                        reply = bench.answer(message, tell)
+                if (what := confinement.tried()) is not None:
+                    reply = Failed("strategy_forbidden", f"the strategy was stopped: {what}")
             except Refused as refused:
                 reply = Failed(refused.code, str(refused))
             except (BrokenPipeError, EOFError):
@@ -52,7 +58,6 @@ def serve(connection: Connection, limits: Limits, *, quiet: bool) -> None:
                 reply = Failed("strategy_endless", f"the strategy was stopped: {out_of_time}")
             except MemoryError as error:
                 where = confinement.where_raised(error)
-                bench = None
                 reply = Failed("strategy_memory", f"the strategy was stopped: it used up its memory, {where}")
             except BaseException as error:  # a strategy may raise anything; its run fails, the process goes on
                 reply = Failed("strategy_failed", f"{error!r}, {confinement.where_raised(error)}")

@@ -159,8 +159,16 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The answer to a ground."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The task's own fault; the process goes on."""
 
     code: str
     message: str
+
+
+type Reply = Answer | Standing | Failed

@@ -46,10 +46,11 @@ class Processes:
     """Children of this process, each with its own copy of the bars."""
 
     def __init__(self, ground: Ground, workers: int, limits: Limits, first: Child | None = None) -> None:
-        """``first`` is a child that already stands on the ground, and becomes the first worker."""
+        """``first`` is lent: it becomes the first worker, and is not ended with the others."""
         self.workers = workers
         self._ground = ground
-        self._idle = [first or Child(limits)] + [Child(limits) for _ in range(workers - 1)]
+        self._lent = first
+        self._idle = deque([first or Child(limits), *(Child(limits) for _ in range(workers - 1))])
         self._busy: dict[Child, TryAll] = {}
         self._queue: deque[TryAll] = deque()
 
@@ -62,9 +63,9 @@ class Processes:
 
     def wait(self) -> list[Tried]:
         came: list[Tried] = []
-        ready = set(wait([child.connection for child in self._busy], _PATIENCE_S))
+        wait([child.connection for child in self._busy], _PATIENCE_S)
         for child, batch in list(self._busy.items()):
-            if child.connection in ready or child.late():
+            if child.ready():
                 came += self._taken(child, batch)
         self._give_out()
         return came
@@ -74,19 +75,20 @@ class Processes:
 
     def close(self) -> None:
         for child in (*self._idle, *self._busy):
-            child.end()
+            if child is not self._lent or child in self._busy:
+                child.end()
         self._busy.clear()
         self._queue.clear()
 
     def _give_out(self) -> None:
         while self._queue and self._idle:
-            child, batch = self._idle.pop(), self._queue.popleft()
+            child, batch = self._idle.popleft(), self._queue.popleft()
             child.send(self._ground, batch)
             self._busy[child] = batch
 
     def _taken(self, child: Child, batch: TryAll) -> list[Tried]:
         del self._busy[child]
-        self._idle.append(child)
+        self._idle.appendleft(child)
         try:
             tried: list[Tried] = child.answer()
         except (EngineDied, RunTooLong, Refused) as error:
