@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 
 from algotrendy_common.enums import StrategyStatus
 from algotrendy_common.errors import Refused, Retryable
+from algotrendy_common.events.signal import StrategyStateChanged
 from algotrendy_core.parity.comparison import ParityReport, compare
 from algotrendy_core.parity.document import document_of
+from algotrendy_core.strategies.interface import AnyStrategy
+from algotrendy_core.strategies.registry import STRATEGIES
+from algotrendy_core.strategies.user_file import Limits, user_strategies
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -86,13 +91,14 @@ async def _compared(settings: LocalSettings, strategy: str | None, span: Span, s
     async with connected(running_place(settings), "gateway") as client:
         asker = Asker(client)
         known = await strategies(asker)
+        among = _kinds(settings, known)
         if strategy is not None and strategy not in known:
             raise StackError("strategy_unknown", f"there is no strategy {strategy}", f"there are: {', '.join(known)}")
         for name, state in known.items():
             if strategy not in (None, name):
                 continue
             try:
-                reports.append(compare(await recorded(asker, state, span), slippage_bps))
+                reports.append(compare(await recorded(asker, state, span, among), slippage_bps))
             except Refused as error:
                 if strategy is not None:
                     raise StackError(error.code, str(error.args[0])) from error
@@ -102,6 +108,15 @@ async def _compared(settings: LocalSettings, strategy: str | None, span: Span, s
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise StackError("nothing_live", f"nothing can be compared{f' ({why})' if why else ''}")
     return Compared(reports, left_out)
+
+
+def _kinds(settings: LocalSettings, known: Mapping[str, StrategyStateChanged]) -> Mapping[str, AnyStrategy]:
+    """The platform's, and a user's own from the folder that the agent takes them from; tried only where one is run."""
+    folder = settings.environment.get("ALGOTRENDY_AGENT_USER_STRATEGIES")
+    if not folder or all(state.strategy_kind in STRATEGIES for state in known.values()):
+        return STRATEGIES
+    found, _ = user_strategies(Path(folder), Limits())
+    return {**STRATEGIES, **found}
 
 
 # -- how it looks ----------------------------------------------------------------------------------------------

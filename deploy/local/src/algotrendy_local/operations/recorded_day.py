@@ -5,7 +5,7 @@ from ingest. Invariant: decisions and orders are matched by the time of their ba
 the wall clock says which quote came last before a fill, and when to stop asking for older pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from algotrendy_common.rpc.call import Nothing
 from algotrendy_core.bars import Bar
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.parity.records import LiveDay, LiveFill, LiveOrder, LiveSignal
+from algotrendy_core.strategies.interface import AnyStrategy
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 
 from algotrendy_local.operations.asking import Asker
@@ -47,11 +48,11 @@ async def strategies(asker: Asker) -> dict[str, StrategyStateChanged]:
     return {state.strategy: state for state in (await asker.ask(agent.STRATEGIES, Nothing())).strategies}
 
 
-async def recorded(asker: Asker, state: StrategyStateChanged, span: Span) -> LiveDay:
+async def recorded(asker: Asker, state: StrategyStateChanged, span: Span, among: Mapping[str, AnyStrategy]) -> LiveDay:
     """Raises Refused where there is nothing to compare, with the reason."""
     if state.last_bar_time is None:
         raise Refused("nothing_live", f"{state.strategy} has not taken a bar yet")
-    strategy = strategy_named(state.strategy_kind)
+    strategy = strategy_named(state.strategy_kind, among)
     if strategy.rungs is not None:
         raise Refused("ladder_not_compared", f"{strategy.name} keeps orders at rest; only targets are compared")
     step = timedelta(seconds=state.timeframe.seconds)
