@@ -26,6 +26,9 @@ class _Worker:
     def __init__(self, ground: Ground, limits: Limits) -> None:
         self._processes = Processes(ground, 1, limits)
 
+    def pid(self) -> int:
+        return os.getpid()
+
     def try_all(self, batch: TryAll) -> list[Tried]:
         self._processes.submit(batch)
         came: list[Tried] = []
