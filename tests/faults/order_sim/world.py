@@ -32,6 +32,8 @@ from tests.faults.order_sim.virtual_postgres import VirtualPostgres
 from tests.faults.order_sim.virtual_wire import Network, VirtualVenue
 from tests.faults.order_sim.witness import Witness
 
+_GUARDED_WITHIN_S = 5.0
+"""After the last word on an order: the watchdog looks at everything every two seconds, and the venue has to answer."""
 _QUIET_LIMIT_S = 600.0
 _MOST_LIVES = 40
 
@@ -134,7 +136,10 @@ class World:
             unanswered = any(status in waiting for status in self.witness.statuses.values())
             if unanswered or self.witness.bare or self.bus.undelivered or sum(self.network.underway.values()):
                 settled_s = self.loop.now_s
-            elif self.witness.reconciled_at_s > max(settled_s, self.stream.last_told_s) + 1.0:
+            elif (
+                self.witness.reconciled_at_s > max(settled_s, self.stream.last_told_s) + 1.0
+                and self.loop.now_s > settled_s + _GUARDED_WITHIN_S
+            ):
                 return
             elif self.loop.now_s > max(settled_s, self.stream.last_told_s) + 2.0:
                 self.stream.cut()  # they compare when it is back, and not only when their timer says

@@ -18,7 +18,7 @@ from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.ids import derived_id
 from algotrendy_common.money import ZERO
-from algotrendy_core.order_states import Open, Report
+from algotrendy_core.order_states import EndedLegFilled, FilledAtVenue, Open, Report
 
 from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.domain.margin import Margin
@@ -116,9 +116,11 @@ class Books:
     async def _apply(self, tx: Transaction, order: OrderRecord, reports: Sequence[Report]) -> Taken:
         steps: list[Step] = []
         held: Decimal | None = None
+        counted_before = False
         for report in reports:
             step = advance(order, report, self._clock.now())
             if step is None:
+                counted_before |= isinstance(report, FilledAtVenue | EndedLegFilled)
                 continue
             order = step.order
             steps.append(step)
@@ -141,6 +143,10 @@ class Books:
             await self._fills.remember(tx, moved)
             await tx.emit(told, filled, moved)
             held = position.quantity
+        if held is None and counted_before:
+            # It may be this very report, whose commit was done and not answered: nobody has been told of it yet.
+            told_last = await self._fills.told(tx, self._venue, order.terms.symbol)
+            held = told_last.quantity if told_last else None
         return Taken(order, tuple(steps), position=held)
 
     async def open_position(self, held: VenuePosition) -> bool:

@@ -52,11 +52,6 @@ class Watchdog:
         self._wanted.add(symbol)
         self._woken.set()
 
-    def wake_all(self) -> None:
-        """After a comparison with the venue: anything may be otherwise than it was thought."""
-        self._next_round_s = 0.0
-        self._woken.set()
-
     async def forever(self) -> None:
         while True:
             try:

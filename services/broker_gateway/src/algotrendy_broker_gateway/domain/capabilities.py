@@ -25,9 +25,9 @@ class Capabilities:
     resting: frozenset[OrderType]
     """Order types that the venue itself takes; a triggered type that is missing is emulated by the desk.
 
-    Pairs (OCO) on spot are held by Binance and OKX alone. Bybit and Kraken know one exit, attached to an entry; Crypto.com's
-    order list takes no pair any more; Coinbase's ``trigger_bracket_gtc`` is one, with a stop that is a limit 5 % through,
-    and ccxt cannot send it (docs/adr/0021).
+    Pairs (OCO) on spot are held by Binance and OKX alone. Bybit and Kraken know one exit, attached to an entry;
+    Crypto.com's order list takes no pair any more; Coinbase's ``trigger_bracket_gtc`` is one, with a stop that is a
+    limit 5 % through, and ccxt cannot send it (docs/adr/0021).
     """
     times_in_force: frozenset[TimeInForce]
     margin_modes: frozenset[MarginMode]
