@@ -1,5 +1,7 @@
 """Strategies that misbehave, in the process that runs them: stopped, with the line, and the next one runs."""
 
+from dataclasses import replace
+
 import pytest
 from algotrendy_backtest.computing.child import Child
 from algotrendy_backtest.computing.confinement import Limits
@@ -91,6 +93,13 @@ def test_a_trial_fails_alone_and_says_why(child, spec, instrument, bars) -> None
         Candidate(2, {"fast": 6, "slow": 20}),
     )
     task = TryAll(candidates, 0, len(bars), "sharpe", 1, compiled=False)
-    tried = child.ask(Ground(spec(), instrument, bars), task)
-    assert [each.status for each in tried] == ["finished", "refused", "finished"]
-    assert "fast must be shorter" in tried[1].error
+    ground = Ground(spec(), instrument, bars)
+    alone = child.ask(ground, task)
+    assert [each.status for each in alone] == ["finished", "refused", "finished"]
+    assert "fast must be shorter" in alone[1].error
+    together = child.ask(ground, replace(task, compiled=True))
+    assert [each.status for each in together] == [each.status for each in alone]
+    for one, other in ((alone[0], together[0]), (alone[2], together[2])):
+        assert other.objective == pytest.approx(one.objective, rel=1e-9)
+        assert other.statistics["trades"] == one.statistics["trades"]
+        assert other.statistics["fees"] == pytest.approx(one.statistics["fees"])
