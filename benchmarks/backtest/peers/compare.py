@@ -61,7 +61,7 @@ def compared(path: Path, ours: Callable[[], float], figures: Figures) -> tuple[F
 
 
 def pairs_per_second_of_vectorbt(path: Path, pairs: int) -> float | None:
-    """Bars times pairs a second; None, with the reason printed, where it cannot run."""
+    """Bars times pairs a second of one core's time; None, with the reason printed, where it cannot run."""
     environment, packages, _ = PEERS["vectorbt"]
     try:
         answer = answer_of(
@@ -70,4 +70,4 @@ def pairs_per_second_of_vectorbt(path: Path, pairs: int) -> float | None:
     except Missing as missing:
         print(f"vectorbt, {pairs} pairs left out: {missing}")
         return None
-    return float(answer["bars"] / answer["seconds"])
+    return float(answer["bars"] / answer["cpu_seconds"])

@@ -24,13 +24,20 @@ def frame() -> Any:
     return table
 
 
+CPU_SECONDS = 0.0
+"""Of the processor, in the last timed call's best run: what other programs do does not stretch it."""
+
+
 def timed[T](work: Callable[[], T]) -> tuple[T, float]:
     """The best of three, as the engine that is compared with them is measured; slow ones once."""
+    global CPU_SECONDS
     best, result = float("inf"), None
     for _ in range(3):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         result = work()
-        best = min(best, time.perf_counter() - began)
+        taken, used = time.perf_counter() - began, time.process_time() - used
+        if taken < best:
+            best, CPU_SECONDS = taken, used
         if best > 2.0:
             break
     assert result is not None
@@ -38,4 +45,5 @@ def timed[T](work: Callable[[], T]) -> tuple[T, float]:
 
 
 def tell(bars: int, seconds: float, trades: int, equity: float) -> None:
-    print(json.dumps({"bars": bars, "seconds": seconds, "trades": trades, "final_equity": equity}))
+    found = {"bars": bars, "seconds": seconds, "cpu_seconds": CPU_SECONDS, "trades": trades, "final_equity": equity}
+    print(json.dumps(found))
