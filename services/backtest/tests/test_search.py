@@ -144,6 +144,12 @@ def test_a_grid_finds_the_best_and_tries_each_once() -> None:
     assert sorted(executor.computed) == list(range(50)) == sorted(kept)
 
 
+def test_a_random_search_of_a_space_that_is_small_tries_each_point_once() -> None:
+    found, kept = run(SearchSettings(method=SearchMethod.RANDOM, trials=500, space=SPACE), Here(peak))
+    assert found.trials == 50
+    assert len({tuple(tried.parameters.values()) for tried in kept.values()}) == 50
+
+
 def test_a_stopped_search_goes_on_and_computes_nothing_twice() -> None:
     first, second = Here(peak), Here(peak)
     found, kept = run(SearchSettings(space=SPACE), first, stop_after=13)

@@ -45,6 +45,9 @@ def sampler_of(axes: tuple[Axis, ...], settings: SearchSettings, seed: int, know
                 )
             return _Listed(enumerate(grid(axes)), size, known)
         case SearchMethod.RANDOM:
+            countable = all(axis.choices or axis.step is not None for axis in axes)
+            if countable and (size := size_of(axes)) <= settings.trials:
+                return _Listed(enumerate(grid(axes)), size, known)  # all of it, rather than some of it twice
             drawn = ((number, _drawn(axes, seed, number)) for number in range(settings.trials))
             return _Listed(drawn, settings.trials, known)
         case SearchMethod.TPE:
