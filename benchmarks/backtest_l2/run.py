@@ -2,7 +2,8 @@
 
 Both play the same events with the same strategy (buy one lot at the best bid, wait; sell it at the best ask, wait), the
 cautious queue (cancellations are behind us until they cannot be). Positions at every look are compared; an order is one
-lot, which is never filled in part, because that is where the two differ by design.
+lot, which is never filled in part, because that is where the two differ by design; shorts are allowed, because an order
+and the one that replaces it may both be filled.
 """
 
 import tempfile
@@ -37,7 +38,7 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 CONFIG = BacktestConfig(
     Decimal(1_000_000), fees_charged_in=ChargedIn.QUOTE, latency_ms=20, feed_latency_ms=10,
-    queue_cancels_ahead=Decimal(0),
+    queue_cancels_ahead=Decimal(0), allow_short=True,
 )  # fmt: skip
 
 

@@ -41,12 +41,19 @@ class BookEvents:
     def hash(self) -> str:
         return hash_of("book", self.time, self.kind, self.side, self.price, self.quantity)
 
+    @cached_property
+    def checked(self) -> dict[float, tuple[NDArray[np.int64], int, int]]:
+        """What ``ticks_of`` found, by price step: many runs are made over the same events."""
+        return {}
+
 
 def ticks_of(events: BookEvents, price_step: float) -> tuple[NDArray[np.int64], int, int]:
-    """Prices in steps from the lowest; that lowest, and how many steps there are.
+    """Prices in steps from the lowest; that lowest, and how many steps there are. Worked out once.
 
     Raises Refused for time going back, a price off the grid and a quantity that cannot be.
     """
+    if price_step in events.checked:
+        return events.checked[price_step]
     if not len(events):
         raise Refused("no_events", "there are no book events to run on")
     steps: NDArray[Any] = events.price / price_step
@@ -62,4 +69,5 @@ def ticks_of(events: BookEvents, price_step: float) -> tuple[NDArray[np.int64], 
             raise Refused("events_invalid", fault, event=int(where.argmax()), events_affected=int(where.sum()))
     lowest = int(ticks[events.kind != CLEAR].min()) if (events.kind != CLEAR).any() else 0
     ticks = np.where(events.kind == CLEAR, 0, ticks - lowest)
-    return ticks, lowest, int(ticks.max()) + 1
+    events.checked[price_step] = (ticks, lowest, int(ticks.max()) + 1)
+    return events.checked[price_step]
