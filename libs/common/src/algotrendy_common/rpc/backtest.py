@@ -102,6 +102,7 @@ class Trial(Record):
     """What was to be maximised, as text with all its digits; None where it is not defined."""
     statistics: dict[str, Any]
     result_hash: str | None
+    """None where many sets were tried together, and what the objective does not need was not worked out."""
     error: str | None
 
 
