@@ -161,6 +161,8 @@ def take_in(sums: Any, equity: Any) -> None:
     last, highest, deepest, total, squares = sums[0], sums[1], sums[2], sums[3], sums[4]
     for i in range(len(equity)):
         worth = equity[i]
+        if worth == last:
+            continue  # flat: a return of zero, which adds nothing
         change = worth / last - 1.0 if last != 0.0 else 0.0
         last = worth
         total += change
