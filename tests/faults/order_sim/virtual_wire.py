@@ -66,7 +66,7 @@ _OF_CHANGES = (
     *(Fault.TIMEOUT_BEFORE,) * 8,
     *(Fault.TIMEOUT_AFTER,) * 5,
     *(Fault.LATE,) * 2,
-    *(set(Fault) - TIMEOUTS - {Fault.REJECTED, Fault.THROTTLED}),
+    *(fault for fault in Fault if fault not in {*TIMEOUTS, Fault.REJECTED, Fault.THROTTLED}),
     Fault.THROTTLED,
     Fault.REJECTED,
 )
