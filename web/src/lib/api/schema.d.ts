@@ -633,7 +633,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start Strategy */
+        /**
+         * Start Strategy
+         * @description With real money only what was found robust, or with a reason to do without.
+         */
         post: operations["start_strategy"];
         delete?: never;
         options?: never;
@@ -849,7 +852,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "queued" | "running" | "finished" | "failed";
+            status: "queued" | "running" | "paused" | "finished" | "failed";
             /** Strategy */
             strategy: string;
             /** Symbol */
@@ -899,7 +902,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "queued" | "running" | "finished" | "failed";
+            status: "queued" | "running" | "paused" | "finished" | "failed";
             /** Strategy */
             strategy: string;
             /** Symbol */
@@ -1945,6 +1948,11 @@ export interface components {
             target: string;
             /** Venue */
             venue: string;
+        };
+        /** Starting */
+        Starting: {
+            /** Override */
+            override?: string | null;
         };
         /** Strategy */
         Strategy: {
@@ -4637,7 +4645,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Starting"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

@@ -91,7 +91,7 @@ class Signal(Shape):
         return cls(**event.model_dump(include=set(cls.model_fields)))
 
 
-RunStatus = Literal["queued", "running", "finished", "failed"]
+RunStatus = Literal["queued", "running", "paused", "finished", "failed"]
 
 
 class BacktestSummary(Shape):
