@@ -1,5 +1,6 @@
 """Robustness statistics: worked by hand, against simulated truth, and on noise, where nothing may look good."""
 
+import itertools
 from math import sqrt
 from statistics import NormalDist
 
@@ -172,8 +173,8 @@ def test_blocks_keep_what_lies_next_to_each_other() -> None:
     bars = trending(4000)
     moves = np.log(bars.close[1:] / bars.close[:-1])
     drawn = np.diff(np.log(resampled(bars, mean_block=50, seed=1).close))
-    follows = {round(float(a), 12): round(float(b), 12) for a, b in zip(moves, moves[1:], strict=False)}
-    pairs = zip(drawn, drawn[1:], strict=False)
+    follows = {round(float(a), 12): round(float(b), 12) for a, b in itertools.pairwise(moves)}
+    pairs = itertools.pairwise(drawn)
     kept = np.mean([follows.get(round(float(a), 12)) == round(float(b), 12) for a, b in pairs])
     assert kept == pytest.approx(1 - 1 / 50, abs=0.01)
 
