@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.books import differences
 from tests.e2e.stack import Page, Stack, running_stack
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 ACCOUNT, GRID, DCA = "paper-1", "grid-btc", "dca-btc"
 
 
@@ -55,7 +55,7 @@ def test_averaging_guards_what_it_bought_by_a_pair_and_sells_it_as_one(stack):
     api = Page(stack)
     until(lambda: commanded(api, "start", DCA), "its start")
     until(
-        lambda: any(row["type"] == "oco" and row["status"] == "filled" for row in mine(api, DCA)), "a pair's end", 150
+        lambda: any(row["type"] == "oco" and row["status"] == "filled" for row in mine(api, DCA)), "a pair's end", 400
     )
     until(lambda: commanded(api, "stop", DCA), "its stop")
     until(lambda: not resting(api, DCA), "an empty book")
@@ -74,7 +74,7 @@ def traded(api: Page, buys: int, sells: int) -> None:
         done = filled(api)
         return done.count("buy") >= buys and done.count("sell") >= sells
 
-    until(enough, f"{buys} buys and {sells} sells", 150)
+    until(enough, f"{buys} buys and {sells} sells", 400)
 
 
 def filled(api: Page) -> list[str]:

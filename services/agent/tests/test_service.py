@@ -120,7 +120,8 @@ async def test_a_closed_bar_becomes_a_signal_and_an_order_that_continue_its_trac
         basis = proposed.origin.sized_from
         assert (basis.bar_time, basis.target, basis.capital) == (bar.open_time, 1, 50_000)
         assert (basis.position, basis.price, basis.reserve) == (0, 100, Decimal("0.01"))
-        (state,) = (await elsewhere.ask(agent.STRATEGIES, Nothing())).strategies
+        states = (await elsewhere.ask(agent.STRATEGIES, Nothing())).strategies
+        (state,) = (one for one in states if one.strategy == strategy)
         assert (state.bars_taken, state.last_bar_time) == (9, bar.open_time), "eight to warm up, and this one"
 
 

@@ -86,7 +86,15 @@ def test_compiled_code_that_never_returns_is_ended_by_the_kernel(child, spec, in
     assert child.ask(Ground(spec(), instrument, bars), RunAll({"fast": 5, "slow": 20})).fills
 
 
-def test_a_trial_fails_alone_and_says_why(child, spec, instrument, bars) -> None:
+@pytest.fixture
+def patient_child():
+    """With time enough to compile in."""
+    child = Child(Limits(memory_bytes=2 * 1024**3, cpu_s=100.0))
+    yield child
+    child.end()
+
+
+def test_a_trial_fails_alone_and_says_why(patient_child, spec, instrument, bars) -> None:
     candidates = (
         Candidate(0, {"fast": 5, "slow": 20}),
         Candidate(1, {"fast": 30, "slow": 20}),
@@ -94,10 +102,10 @@ def test_a_trial_fails_alone_and_says_why(child, spec, instrument, bars) -> None
     )
     task = TryAll(candidates, 0, len(bars), "sharpe", 1, compiled=False)
     ground = Ground(spec(), instrument, bars)
-    alone = child.ask(ground, task)
+    alone = patient_child.ask(ground, task)
     assert [each.status for each in alone] == ["finished", "refused", "finished"]
     assert "fast must be shorter" in alone[1].error
-    together = child.ask(ground, replace(task, compiled=True))
+    together = patient_child.ask(ground, replace(task, compiled=True))
     assert [each.status for each in together] == [each.status for each in alone]
     for one, other in ((alone[0], together[0]), (alone[2], together[2])):
         assert other.objective == pytest.approx(one.objective, rel=1e-9)

@@ -80,7 +80,8 @@ async def test_a_lost_order_that_appears_after_all_is_taken_back(world):
 async def test_kill_9_between_commit_and_answer_neither_doubles_nor_loses(world, fault):
     terms = world.terms()
     async with world.process() as process:
-        await world.fault(fault, delay_ms=1500)
+        # The venue takes it up before our patience with it ends, which in these tests is a second.
+        await world.fault(fault, delay_ms=400)
         await world.send(world.approval(terms))
 
         async def committed():

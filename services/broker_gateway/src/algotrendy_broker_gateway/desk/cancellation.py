@@ -16,6 +16,7 @@ from algotrendy_core.order_states import CancelledAtVenue
 from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.desk.reports import Reports
+from algotrendy_broker_gateway.domain.cancel_policy import guards_as_booked
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import Venue
@@ -80,6 +81,8 @@ class Cancellation:
                 continue
             if order.held:
                 await self.end_held(order, "halted: trading on the account is halted")
+                continue
+            if guards_as_booked(order.terms, self._venue.instrument(order.terms.symbol).kind):
                 continue
             if not order.cancel_requested:
                 await until_stored(lambda order_id=order.order_id: self._want(order_id))  # type: ignore[misc]
