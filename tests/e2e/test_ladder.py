@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from algotrendy_risk.settings import PAPER
 
 from tests.e2e.books import differences
 from tests.e2e.stack import Page, Stack, running_stack
@@ -26,9 +27,13 @@ def stack(home: Path) -> Iterator[Stack]:
     grid = {"kind": "grid", "parameters": {"levels": 6, "spacing": 0.001, "recentre": 0.0015}}
     dca = {"kind": "dca", "parameters": {"steps": 2, "spacing": 0.002, "take_profit": 0.001, "stop_loss": 0.01}}
     seeds = [common | {"strategy": strategy, "name": strategy} | own for strategy, own in ((GRID, grid), (DCA, dca))]
+    # Hours pass in minutes here: what is counted in minutes of ours would be too many orders for them.
+    limits = PAPER.model_dump(mode="json")
+    limits["limits"] |= {"max_orders": 100_000, "max_repeats": 100_000, "max_strategy_orders": 100_000}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALGOTRENDY_AGENT_STRATEGIES", json.dumps(seeds))
-        with running_stack(home, "--speed", "180") as running:
+        patch.setenv("ALGOTRENDY_RISK_ACCOUNTS", json.dumps([limits]))
+        with running_stack(home, "--speed", "120") as running:
             yield running
 
 
@@ -74,7 +79,7 @@ def traded(api: Page, buys: int, sells: int) -> None:
         done = filled(api)
         return done.count("buy") >= buys and done.count("sell") >= sells
 
-    until(enough, f"{buys} buys and {sells} sells", 400)
+    until(enough, f"{buys} buys and {sells} sells", 400, lambda: standing(api))
 
 
 def filled(api: Page) -> list[str]:
@@ -104,8 +109,14 @@ def clients(api: Page) -> set[str]:
     return {row["client_order_id"] for row in mine(api)}
 
 
-def until(probe: Any, what: str, within_s: float = 60) -> None:
+def standing(api: Page) -> str:
+    """What there is to know where it does not trade."""
+    rows = [(row["side"], row["limit_price"], row["status"], row.get("reason_code")) for row in mine(api)]
+    return f"{[row for row in api.get('strategies') if row['strategy'] == GRID]} {rows[:30]} {api.get('alerts')[:10]}"
+
+
+def until(probe: Any, what: str, within_s: float = 60, told: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + within_s
     while not probe():
-        assert time.monotonic() < deadline, f"{what} did not come within {within_s} s"
+        assert time.monotonic() < deadline, f"{what} did not come within {within_s} s: {told()}"
         time.sleep(0.5)
