@@ -5,24 +5,20 @@ lie on each other do not trade back and forth.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from algotrendy_core.bars import Candle
 from algotrendy_core.indicators.macd import MacdState, macd, macd_state
 from algotrendy_core.strategies import common_fields
-from algotrendy_core.strategies.interface import UNDECIDED, Decision, Parameters, Strategy
+from algotrendy_core.strategies.interface import UNDECIDED, Decision, Strategy
 
 ABOVE_SIGNAL = 1
 BELOW_SIGNAL = 2
 HOLDING = 3
 
 
-class MacdCrossParameters(Parameters):
-    fast: int = Field(12, ge=1, le=5000, description="Length of the fast average", json_schema_extra={"unit": "bars"})
-    slow: int = Field(26, ge=2, le=5000, description="Length of the slow average", json_schema_extra={"unit": "bars"})
-    signal: int = Field(9, ge=1, le=1000, description="Length of the signal line", json_schema_extra={"unit": "bars"})
+class MacdCrossParameters(common_fields.MacdLines):
     threshold: float = Field(
         0.0,
         ge=0,
@@ -32,12 +28,6 @@ class MacdCrossParameters(Parameters):
     )
     exposure: float = common_fields.exposure()
     allow_short: int = common_fields.allow_short()
-
-    @model_validator(mode="after")
-    def _fast_is_faster(self) -> Self:
-        if self.fast >= self.slow:
-            raise ValueError("fast must be shorter than slow")
-        return self
 
 
 @dataclass(slots=True)

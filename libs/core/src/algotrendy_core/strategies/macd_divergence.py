@@ -8,14 +8,13 @@ Invariant: a swing speaks once, and only about itself and the one before it on t
 """
 
 from dataclasses import dataclass
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from algotrendy_core.bars import Candle
 from algotrendy_core.indicators.macd import MacdState, macd, macd_state
 from algotrendy_core.strategies import common_fields
-from algotrendy_core.strategies.interface import UNDECIDED, Decision, Parameters, Strategy
+from algotrendy_core.strategies.interface import UNDECIDED, Decision, Strategy
 
 BULLISH = 1
 BEARISH = 2
@@ -24,10 +23,7 @@ HOLDING = 4
 WAITING = 5
 
 
-class MacdDivergenceParameters(Parameters):
-    fast: int = Field(12, ge=1, le=5000, description="Length of the fast average", json_schema_extra={"unit": "bars"})
-    slow: int = Field(26, ge=2, le=5000, description="Length of the slow average", json_schema_extra={"unit": "bars"})
-    signal: int = Field(9, ge=1, le=1000, description="Length of the signal line", json_schema_extra={"unit": "bars"})
+class MacdDivergenceParameters(common_fields.MacdLines):
     turn: float = Field(
         0.3,
         ge=0,
@@ -44,12 +40,6 @@ class MacdDivergenceParameters(Parameters):
     )
     exposure: float = common_fields.exposure()
     allow_short: int = common_fields.allow_short()
-
-    @model_validator(mode="after")
-    def _fast_is_faster(self) -> Self:
-        if self.fast >= self.slow:
-            raise ValueError("fast must be shorter than slow")
-        return self
 
 
 @dataclass(slots=True)
