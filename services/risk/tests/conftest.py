@@ -364,8 +364,8 @@ class Elsewhere:
         return Balances(balance=self.balance, reconciled=self.reconciled)
 
     async def _answer_orders(self, asked: OrdersAsked) -> Orders:
-        self._refuse_when_silent()
         """A page, newest first, as the broker gateway gives it."""
+        self._refuse_when_silent()
         rows = [row for row in self.orders.values() if row.terms.account == asked.account]
         rows = [row for row in rows if asked.before is None or row.created_at < asked.before]
         rows.sort(key=lambda row: row.created_at, reverse=True)

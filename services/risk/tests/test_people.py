@@ -119,7 +119,10 @@ async def test_a_halt_is_in_force_at_once_without_postgresql_and_stored_when_it_
 
 async def test_two_of_us_obey_a_halt_and_its_release_whoever_heard_of_it(servers, elsewhere_of, making):
     elsewhere = elsewhere_of(f"test-{new_id()[:12]}")
-    settings = load(RiskSettings, "risk", making.environment(servers, elsewhere.account, duplicate_window="PT0S"))
+    # One may approve for many rounds before the other has heard: no limit is to end that but the halt.
+    counts = ("max_open_orders", "max_orders", "max_strategy_orders", "max_instrument_orders")
+    plenty = {"duplicate_window": "PT0S", "max_data_age": "PT10M"} | dict.fromkeys(counts, 10_000)
+    settings = load(RiskSettings, "risk", making.environment(servers, elsewhere.account, **plenty))
     async with elsewhere.running(), build_app(settings).running(), build_app(settings).running():
         await making.ready(elsewhere)
         await elsewhere.ask(risk.HALT, HaltAsked(account=elsewhere.account, by="tom", reason="drill"))
@@ -130,7 +133,7 @@ async def test_two_of_us_obey_a_halt_and_its_release_whoever_heard_of_it(servers
         await release(elsewhere, account=elsewhere.account)
 
         async def both_approve() -> bool:
-            orders = [await elsewhere.propose(user="tom", quantity=Decimal("0.01")) for _ in range(4)]
+            orders = [await elsewhere.propose(user="tom", quantity=Decimal("0.001")) for _ in range(4)]
             said = [await decided(elsewhere, terms) for terms in orders]
             return all(isinstance(verdict, OrderApproved) for verdict in said)
 

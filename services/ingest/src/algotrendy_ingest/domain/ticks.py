@@ -17,6 +17,9 @@ class Stream(StrEnum):
     TRADES = "trades"
     QUOTES = "quotes"
     BOOKS = "books"
+    CANDLES = "candles"
+    MARKS = "marks"
+    """Mark price, index and funding of perpetuals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,27 @@ class BookTick:
     bids: tuple[tuple[Decimal, Decimal], ...]
     """Price and quantity, best first."""
     asks: tuple[tuple[Decimal, Decimal], ...]
+    event_time: datetime
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class MarkTick:
+    """What a perpetual's positions are valued at."""
+
+    symbol: str
+    mark: Decimal
+    index: Decimal | None
+    event_time: datetime
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class FundingTick:
+    symbol: str
+    rate: Decimal
+    """Of the next payment, as it stands: a ratio, positive where longs pay."""
+    pays_at: datetime
     event_time: datetime
     received: Stamp
 

@@ -1,0 +1,190 @@
+"""One venue's public socket without the socket: what is to be sent, and what comes of every text that was read.
+
+Nothing here waits, connects or looks at a clock, so a recording runs through the same code as a live line.
+Invariant: numbers are exact as the venue wrote them; a book is either right as far as the venue lets it be checked
+(sequence, checksum, not crossed), or ``BookLost`` has said that it is not and it is empty until a new snapshot.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+
+from algotrendy_core.bars import Bar
+
+from algotrendy_ingest.domain.ticks import FundingTick, MarkTick, QuoteTick, Stamp, Stream, TradeTick
+from algotrendy_ingest.wire.book import Book
+
+
+class Cause(StrEnum):
+    """What proved a book wrong."""
+
+    SEQUENCE = "sequence"
+    CHECKSUM = "checksum"
+    CROSSED = "crossed"
+    REFUSED = "refused"
+    """The venue said that it ended the stream, or would not begin it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireMarket:
+    symbol: str
+    """Ours, such as ``BTC-USDT`` or ``BTC-USDT-PERP``."""
+    id: str
+    """The venue's on this socket."""
+    contract_size: Decimal = Decimal(1)
+    """Base in one unit of size."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookMoved:
+    """The book of ``symbol`` is another now, and was found right."""
+
+    symbol: str
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class BookLost:
+    """The book cannot be relied on: it was emptied. ``Line.heal`` says what to send."""
+
+    symbol: str
+    cause: Cause
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotWanted:
+    """The venue sends changes only: its REST snapshot is needed, to be handed to ``Line.snapshot``."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarTick:
+    """The venue's own candle; ``bar.complete`` where it is final."""
+
+    symbol: str
+    bar: Bar
+    received: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """To be sent back at once: the venue asked for a sign of life."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The venue would not do what was asked of it; its own words."""
+
+    text: str
+
+
+type Heard = (
+    TradeTick | QuoteTick | MarkTick | FundingTick | BarTick | BookMoved | BookLost | SnapshotWanted | Reply | Refusal
+)
+
+
+@dataclass(slots=True)
+class Checks:
+    """How often a symbol's book was compared with what the venue says of it."""
+
+    sequence_right: int = 0
+    sequence_wrong: int = 0
+    checksum_right: int = 0
+    checksum_wrong: int = 0
+    crossed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One socket: where, and what goes over it."""
+
+    url: str
+    """Without scheme and host: ``/ws/v5/public``."""
+    streams: frozenset[Stream]
+    markets: tuple[WireMarket, ...]
+
+
+@dataclass(slots=True)
+class Market:
+    """What is kept of one symbol on one line."""
+
+    names: WireMarket
+    book: Book
+    checks: Checks = field(default_factory=Checks)
+
+
+class Line(ABC):
+    """One socket of a venue. Made anew for each connection, so nothing of an old one can be left in it."""
+
+    venue: ClassVar[str]
+    streams: ClassVar[frozenset[Stream]]
+    """What the venue can send on public sockets."""
+    ping_every_s: ClassVar[float | None] = None
+    """How often the client has to speak; None: the protocol's own ping frames do."""
+
+    def __init__(self, plan: Plan | None = None) -> None:
+        """Without a plan, markets are taken up as they are named: that is how a recording is read."""
+        self._plan = plan
+        self.markets: dict[str, Market] = {}
+        """By the venue's id."""
+        for names in plan.markets if plan else ():
+            self.markets[names.id] = Market(names, self.new_book())
+
+    @classmethod
+    @abstractmethod
+    def market_named(cls, id: str) -> WireMarket:
+        """From the venue's id alone; raises ValueError where it does not tell base and quote."""
+
+    @classmethod
+    @abstractmethod
+    def plans(cls, markets: Sequence[WireMarket], streams: frozenset[Stream]) -> list[Plan]:
+        """How many sockets these take, each within the venue's limits, and what goes over which."""
+
+    @abstractmethod
+    def subscribe(self, plan: Plan) -> list[str]:
+        """Texts to send once the socket is open, or for symbols that are added to it."""
+
+    @abstractmethod
+    def unsubscribe(self, plan: Plan) -> list[str]: ...
+
+    @abstractmethod
+    def heal(self, market: Market) -> list[str]:
+        """Texts that bring a new snapshot of a lost book; empty where it comes over REST."""
+
+    @abstractmethod
+    def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:
+        """What a text says, in its order. Raises ValueError, KeyError or TypeError where it is malformed."""
+
+    def snapshot(self, symbol: str, raw: str | bytes, received: Stamp) -> list[Heard]:
+        """A book fetched over REST; only where the venue has ``SnapshotWanted``."""
+        raise NotImplementedError(f"{self.venue} sends its snapshots over the socket")
+
+    def snapshot_path(self, market: Market) -> str | None:
+        """Where a REST snapshot is: path and query."""
+        return None
+
+    def ping(self) -> str | None:
+        """What to send every ``ping_every_s``."""
+        return None
+
+    def new_book(self) -> Book:
+        return Book()
+
+    def market(self, id: str) -> Market:
+        """The market of that name; raises KeyError for one that was never asked for."""
+        found = self.markets.get(id)
+        if found is None:
+            if self._plan is not None:
+                raise KeyError(id)
+            found = self.markets[id] = Market(self.market_named(id), self.new_book())
+        return found
+
+
+type LineFactory = Callable[[Plan | None], Line]
