@@ -143,7 +143,9 @@ def main() -> None:
         path = Path(folder) / "bars.csv"
         write_csv(small, path)
         # Beside each peer our engine is measured anew: a machine's pace changes within minutes.
-        part = compared(path, lambda: best_and_median(lambda: backtest(small), 15)[0], figures)
+        part = compared(
+            path, lambda: best_and_median(lambda: backtest(small), 15)[0], lambda: backtest(small, compiled=False)
+        )
     figures |= part[0]
     targets |= part[1]
     close("backtest", figures, targets)
