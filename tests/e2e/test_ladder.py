@@ -15,25 +15,28 @@ from algotrendy_risk.settings import PAPER
 
 from tests.e2e.books import differences
 from tests.e2e.stack import Page, Stack, running_stack
+from tests.e2e.waves import waves
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 ACCOUNT, GRID, DCA = "paper-1", "grid-btc", "dca-btc"
 
 
 @pytest.fixture(scope="module")
-def stack(home: Path) -> Iterator[Stack]:
-    """The demo with two strategies, in steps of a thousandth: the recorded day is a quiet one."""
+def stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The demo with two strategies on a market that swings through all their prices every forty minutes of its own."""
     common = {"venue": "binance", "symbol": "BTC-USDT", "account": ACCOUNT, "capital_share": "0.2"}
     grid = {"kind": "grid", "parameters": {"levels": 6, "spacing": 0.001, "recentre": 0.0015}}
     dca = {"kind": "dca", "parameters": {"steps": 2, "spacing": 0.002, "take_profit": 0.001, "stop_loss": 0.01}}
     seeds = [common | {"strategy": strategy, "name": strategy} | own for strategy, own in ((GRID, grid), (DCA, dca))]
-    # Hours pass in minutes here: what is counted in minutes of ours would be too many orders for them.
+    # Minutes pass in seconds here: what is counted in minutes of ours would be too many orders for them.
     limits = PAPER.model_dump(mode="json")
     limits["limits"] |= {"max_orders": 100_000, "max_repeats": 100_000, "max_strategy_orders": 100_000}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALGOTRENDY_AGENT_STRATEGIES", json.dumps(seeds))
         patch.setenv("ALGOTRENDY_RISK_ACCOUNTS", json.dumps([limits]))
-        with running_stack(home, "--speed", "120") as running:
+        market = waves(tmp_path_factory.mktemp("venue") / "data", Decimal(17_000), Decimal("0.0035"), minutes=40)
+        patch.setenv("ALGOTRENDY_SIMULATOR_DATA", str(market))
+        with running_stack(home, "--speed", "60") as running:
             yield running
 
 
