@@ -1,10 +1,11 @@
 """One instrument's candles of every timeframe, out of its trades.
 
 Invariant: closed candles leave in order, each once, without a hole between, and each is whole: a minute that was not
-watched from start to end is held, with all that follow, until the venue's own candles say what it was.
+watched from start to end is held, with all that follow, until the venue's own candles say what it was. A trade that
+comes when its minute is told already corrects it, and every longer candle it is in: those are told again.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,13 +13,18 @@ from decimal import Decimal
 
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.money import ZERO
-from algotrendy_core.bars import Bar, BarAggregator, interval_start
+from algotrendy_core.bars import Bar, BarAggregator, TradeTimes, interval_start, with_late_trade
 
-MINUTE = Timeframe.M1
-LONGER = (Timeframe.M5, Timeframe.M15, Timeframe.H1)
+from algotrendy_ingest.domain.ladder import LONGER, MINUTE, Ladder, place_of
+from algotrendy_ingest.domain.seconds import SECOND, Seconds
+
 TIMEFRAMES = (MINUTE, *LONGER)
+"""Those that venues have candles of too; what this service was not there for is fetched."""
+KEPT = (SECOND, *TIMEFRAMES)
 TAIL = 1500
 """Closed candles of each timeframe that are kept in memory."""
+_CORRECTABLE = 30
+"""So many of the newest minutes take in trades that come late; what is older the venue's own candles would tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,17 @@ class Hole:
 class BarSeries:
     """Fed with trades in the venue's order; answers with the closed candles that may be told now."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: bool = False) -> None:
+        """``seconds``: whether candles of a second are made too."""
         self.hole: Hole | None = None
         self._started = False
+        self._seconds = Seconds() if seconds else None
         self._minute = BarAggregator(MINUTE)
-        self._longer = {timeframe: BarAggregator(timeframe) for timeframe in LONGER}
         self._tails: dict[Timeframe, deque[Bar]] = {timeframe: deque(maxlen=TAIL) for timeframe in TIMEFRAMES}
+        self._ladder = Ladder(self._tails)
         self._held: list[Bar] = []
+        self._ours: OrderedDict[datetime, TradeTimes | None] = OrderedDict()
+        """The newest minutes that were made here; None for one without trades."""
         self._told: dict[Timeframe, Bar] = {}
 
     # -- what came before ------------------------------------------------------------------------------------
@@ -47,13 +57,8 @@ class BarSeries:
         """Begin after closed candles that are known already, oldest first; only before the first trade."""
         for timeframe, bars in history.items():
             self._tails[timeframe].extend(bars)
-        minutes = self._tails[MINUTE]
-        if not minutes:
-            return
-        hour = interval_start(minutes[-1].open_time, LONGER[-1])
-        for bar in minutes:
-            if bar.open_time >= hour:
-                self._lengthen(bar)
+        if self.closed_until is not None:
+            self._ladder.restart(self.closed_until)
 
     @property
     def closed_until(self) -> datetime | None:
@@ -63,6 +68,8 @@ class BarSeries:
 
     def closed(self, timeframe: Timeframe) -> tuple[Bar, ...]:
         """The newest closed candles, oldest first."""
+        if timeframe is SECOND:
+            return self._seconds.closed if self._seconds is not None else ()
         return tuple(self._tails[timeframe])
 
     @property
@@ -72,24 +79,33 @@ class BarSeries:
     # -- what comes ------------------------------------------------------------------------------------------
 
     def add_trade(self, time: datetime, price: Decimal, quantity: Decimal) -> list[Bar]:
-        """Take in a trade; the candles, of all timeframes, that are closed and certain by it."""
+        """Take in a trade; the candles, of all timeframes, that are closed and certain by it, or are corrected."""
         self._started = True
-        closed = self._settle(self._minute.add_trade(time, price, quantity))
+        told = self._seconds.add_trade(time, price, quantity) if self._seconds is not None else []
+        late = self._minute.late
+        closed = self._minute.add_trade(time, price, quantity)
+        if self._minute.late > late:
+            return told + self._correct(time, price, quantity)
+        told += self._settle(self._ours_too(closed))
         forming = self._minute.forming
         # Were the open minute not watched from its start, those before it could have had trades that were missed.
         if forming is not None and forming.complete:
-            closed += self._tell_empty(forming.open_time)
-        return closed
+            told += self._tell_empty(forming.open_time)
+        return told
 
     def mark_gap(self, resumed_at: datetime) -> None:
         """Trades before ``resumed_at`` were missed; call it before the first trade after them is added."""
         self._minute.mark_gap(resumed_at)
+        if self._seconds is not None:
+            self._seconds.mark_gap(resumed_at)
 
     def close_until(self, time: datetime) -> list[Bar]:
         """The venue's clock says ``time`` and no earlier trade will come: close what is over, empty minutes too."""
         if not self._started:
             return []  # before the first trade silence proves nothing
-        return self._settle(self._minute.close_until(time)) + self._tell_empty(interval_start(time, MINUTE))
+        told = self._seconds.close_until(time) if self._seconds is not None else []
+        told += self._settle(self._ours_too(self._minute.close_until(time)))
+        return told + self._tell_empty(interval_start(time, MINUTE))
 
     def fill(self, minutes: Iterable[Bar]) -> list[Bar]:
         """The venue's own candles for the hole; nothing happens as long as they do not reach its end."""
@@ -116,10 +132,12 @@ class BarSeries:
 
     def growing(self, timeframe: Timeframe) -> Bar | None:
         """The open candle so far."""
+        if timeframe is SECOND:
+            return self._seconds.forming if self._seconds is not None else None
         minute = self._minute.forming
         if timeframe is MINUTE or minute is None:
             return minute
-        longer = self._longer[timeframe].forming
+        longer = self._ladder.forming(timeframe)
         start = interval_start(minute.open_time, timeframe)
         if longer is None or longer.open_time != start:
             return replace(minute, timeframe=timeframe, open_time=start)
@@ -157,40 +175,57 @@ class BarSeries:
                 told += self._tell(bar)
         return told
 
+    def _ours_too(self, closed: list[Bar]) -> list[Bar]:
+        for bar in closed:
+            if bar.complete:
+                self._remember(bar.open_time, self._minute.closed_times)
+        return closed
+
+    def _remember(self, start: datetime, times: TradeTimes | None) -> None:
+        self._ours[start] = times
+        if len(self._ours) > _CORRECTABLE:
+            self._ours.popitem(last=False)
+
     def _tell_empty(self, until: datetime) -> list[Bar]:
         told: list[Bar] = []
         minutes = self._tails[MINUTE]
         while self.hole is None and minutes and minutes[-1].close_time < until:
-            last = minutes[-1]
-            told += self._tell(
-                Bar(
-                    MINUTE,
-                    last.close_time,
-                    last.close,
-                    last.close,
-                    last.close,
-                    last.close,
-                    volume=ZERO,
-                    quote_volume=ZERO,
-                    trade_count=0,
-                    complete=True,
-                )
-            )
+            self._remember(minutes[-1].close_time, None)
+            told += self._tell(_empty(minutes[-1].close_time, minutes[-1].close))
         return told
 
     def _tell(self, minute: Bar) -> list[Bar]:
         """The minute is final: keep it, and let the longer candles grow by it."""
         self._tails[MINUTE].append(minute)
-        longer = self._lengthen(minute)
-        for bar in longer:
-            tail = self._tails[bar.timeframe]
-            if not tail or tail[-1].open_time < bar.open_time:  # history may have been read a moment later than minutes
-                tail.append(bar)
-        return [minute, *longer]
+        return [minute, *self._ladder.add(minute)]
 
-    def _lengthen(self, minute: Bar) -> list[Bar]:
-        closed: list[Bar] = []
-        for aggregator in self._longer.values():
-            closed += aggregator.add_bar(minute)
-            closed += aggregator.close_until(minute.close_time)
-        return [bar for bar in closed if bar.complete]
+    def _correct(self, time: datetime, price: Decimal, quantity: Decimal) -> list[Bar]:
+        """A trade of a closed minute; nothing where that was the venue's own, or is too old."""
+        start = interval_start(time, MINUTE)
+        if start not in self._ours:
+            return []
+        for index, bar in enumerate(self._held):
+            if bar.open_time == start:
+                held, self._ours[start] = with_late_trade(bar, self._ours[start], time, price, quantity)
+                self._held[index] = replace(held, corrected=False)  # it was never told otherwise
+                return []
+        minutes = self._tails[MINUTE]
+        place = place_of(minutes, start)
+        if place is None or self.closed_until is None:
+            return []
+        minutes[place], self._ours[start] = with_late_trade(minutes[place], self._ours[start], time, price, quantity)
+        changed = [minutes[place]]
+        for after in range(place + 1, len(minutes)):
+            if self._ours.get(minutes[after].open_time, time) is not None or minutes[after].open == changed[-1].close:
+                break
+            # Nothing was traded in it: it stands at the close before it.
+            minutes[after] = _empty(minutes[after].open_time, changed[-1].close, corrected=True)
+            changed.append(minutes[after])
+        return changed + self._ladder.correct(changed, self.closed_until)
+
+
+def _empty(start: datetime, price: Decimal, *, corrected: bool = False) -> Bar:
+    return Bar(
+        MINUTE, start, price, price, price, price,
+        volume=ZERO, quote_volume=ZERO, trade_count=0, complete=True, corrected=corrected,
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from algotrendy_common.enums import Side
+from algotrendy_core.bars import Bar
 
 
 class Stream(StrEnum):
@@ -91,12 +92,42 @@ class FundingTick:
 
 
 @dataclass(frozen=True, slots=True)
+class BarTick:
+    """The venue's own candle; ``bar.complete`` where it is final."""
+
+    symbol: str
+    bar: Bar
+    received: Stamp
+
+
+class Cause(StrEnum):
+    """What proved a book wrong."""
+
+    SEQUENCE = "sequence"
+    CHECKSUM = "checksum"
+    CROSSED = "crossed"
+    REFUSED = "refused"
+    """The venue said that it ended the stream, or would not begin it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookLost:
+    """The book cannot be relied on: it was emptied, and is being built anew."""
+
+    symbol: str
+    cause: Cause
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class StreamLost:
     """A subscription ended; it is being taken up again."""
 
     stream: Stream
     reason: str
+    symbols: frozenset[str] = frozenset()
+    """Those of the socket that is gone; none named means all."""
 
 
-type Message = TradeTick | QuoteTick | BookTick | StreamLost
+type Message = TradeTick | QuoteTick | BookTick | MarkTick | FundingTick | BarTick | BookLost | StreamLost
 """What a feed delivers."""

@@ -20,7 +20,18 @@ from algotrendy_ingest.domain.health import FeedHealth
 from algotrendy_ingest.domain.market import Market
 from algotrendy_ingest.domain.series import MINUTE, Hole
 from algotrendy_ingest.domain.tape import Gap, Place
-from algotrendy_ingest.domain.ticks import BookTick, Message, QuoteTick, Stream, StreamLost, TradeTick
+from algotrendy_ingest.domain.ticks import (
+    BarTick,
+    BookLost,
+    BookTick,
+    FundingTick,
+    MarkTick,
+    Message,
+    QuoteTick,
+    Stream,
+    StreamLost,
+    TradeTick,
+)
 from algotrendy_ingest.errors import VenueAway
 from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.metrics import (
@@ -102,6 +113,14 @@ class LiveHandlers:
                     await self.on_quote(message)
                 case BookTick():
                     await self.on_book(message)
+                case BookLost(symbol, cause, detail):
+                    self._log.warning("book lost", venue=self._venue, symbol=symbol, cause=cause, detail=detail)
+                case MarkTick() | FundingTick() | BarTick():
+                    self._health.heard(
+                        Stream.CANDLES if isinstance(message, BarTick) else Stream.MARKS,
+                        message.symbol,
+                        message.received.time,
+                    )
                 case StreamLost(stream, reason):
                     self._log.warning("stream lost", venue=self._venue, stream=stream, reason=reason)
                     LOST.labels(self._venue, stream).inc()

@@ -9,23 +9,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import ClassVar
 
-from algotrendy_core.bars import Bar
-
-from algotrendy_ingest.domain.ticks import FundingTick, MarkTick, QuoteTick, Stamp, Stream, TradeTick
+from algotrendy_ingest.domain.ticks import (
+    BarTick,
+    BookLost,
+    Cause,
+    FundingTick,
+    MarkTick,
+    QuoteTick,
+    Stamp,
+    Stream,
+    TradeTick,
+)
 from algotrendy_ingest.wire.book import Book
 
-
-class Cause(StrEnum):
-    """What proved a book wrong."""
-
-    SEQUENCE = "sequence"
-    CHECKSUM = "checksum"
-    CROSSED = "crossed"
-    REFUSED = "refused"
-    """The venue said that it ended the stream, or would not begin it."""
+__all__ = [
+    "BarTick", "BookLost", "BookMoved", "Cause", "Checks", "Heard", "Line", "LineFactory", "Market", "Plan", "Refusal",
+    "Reply", "SnapshotWanted", "WireMarket", "sharded",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +49,10 @@ class BookMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class BookLost:
-    """The book cannot be relied on: it was emptied. ``Line.heal`` says what to send."""
-
-    symbol: str
-    cause: Cause
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class SnapshotWanted:
     """The venue sends changes only: its REST snapshot is needed, to be handed to ``Line.snapshot``."""
 
     symbol: str
-
-
-@dataclass(frozen=True, slots=True)
-class BarTick:
-    """The venue's own candle; ``bar.complete`` where it is final."""
-
-    symbol: str
-    bar: Bar
-    received: Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +93,8 @@ class Plan:
     """Without scheme and host: ``/ws/v5/public``."""
     streams: frozenset[Stream]
     markets: tuple[WireMarket, ...]
+    host: str | None = None
+    """``wss://…`` where the venue serves these elsewhere than at its main address; a settings' address goes before."""
 
 
 @dataclass(slots=True)
@@ -128,14 +114,29 @@ class Line(ABC):
     """What the venue can send on public sockets."""
     ping_every_s: ClassVar[float | None] = None
     """How often the client has to speak; None: the protocol's own ping frames do."""
+    sends_per_s: ClassVar[float] = 5.0
+    """How many texts the venue lets a client send on one socket, evenly."""
 
     def __init__(self, plan: Plan | None = None) -> None:
         """Without a plan, markets are taken up as they are named: that is how a recording is read."""
-        self._plan = plan
+        self._open = plan is None
         self.markets: dict[str, Market] = {}
         """By the venue's id."""
         for names in plan.markets if plan else ():
-            self.markets[names.id] = Market(names, self.new_book())
+            self.add(names)
+
+    def add(self, names: WireMarket) -> None:
+        """A market that is subscribed to from here on."""
+        self.markets[names.id] = Market(names, self.new_book())
+
+    def remove(self, names: WireMarket) -> None:
+        """What still comes of it is refused with KeyError, until the venue has heard that it is not wanted."""
+        self.markets.pop(names.id, None)
+
+    @classmethod
+    @abstractmethod
+    def market_of(cls, symbol: str) -> WireMarket:
+        """From our symbol; ``contract_size`` 1 until the listing is read. Raises ValueError for none of its own."""
 
     @classmethod
     @abstractmethod
@@ -149,7 +150,7 @@ class Line(ABC):
 
     @abstractmethod
     def subscribe(self, plan: Plan) -> list[str]:
-        """Texts to send once the socket is open, or for symbols that are added to it."""
+        """Texts to send once the socket is open, or symbols are added to it; each within the limits."""
 
     @abstractmethod
     def unsubscribe(self, plan: Plan) -> list[str]: ...
@@ -181,10 +182,15 @@ class Line(ABC):
         """The market of that name; raises KeyError for one that was never asked for."""
         found = self.markets.get(id)
         if found is None:
-            if self._plan is not None:
+            if not self._open:
                 raise KeyError(id)
             found = self.markets[id] = Market(self.market_named(id), self.new_book())
         return found
+
+
+def sharded(markets: Sequence[WireMarket], most: int) -> list[tuple[WireMarket, ...]]:
+    """So many to a socket at most."""
+    return [tuple(markets[begin : begin + most]) for begin in range(0, len(markets), most)]
 
 
 type LineFactory = Callable[[Plan | None], Line]
