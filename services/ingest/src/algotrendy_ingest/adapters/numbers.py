@@ -7,15 +7,23 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
-def number(text: Any) -> Decimal:
-    """Exact and not negative; raises ValueError on anything else."""
+def signed(text: Any) -> Decimal:
+    """Exact, of either sign, as a rate of funding is; raises ValueError on anything else."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is not a number as text")
     try:
         value = Decimal(text)
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not a number") from error
-    if not value.is_finite() or value < 0:
+    if not value.is_finite():
+        raise ValueError(f"{text!r} is not a number")
+    return value
+
+
+def number(text: Any) -> Decimal:
+    """Exact and not negative; raises ValueError on anything else."""
+    value = signed(text)
+    if value < 0:
         raise ValueError(f"{text!r} is not an amount")
     return value
 
