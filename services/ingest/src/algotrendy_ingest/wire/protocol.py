@@ -105,6 +105,20 @@ class Market:
     book: Book
     checks: Checks = field(default_factory=Checks)
 
+    def lose(self, cause: Cause, detail: str) -> BookLost:
+        """Empty the book until a new snapshot comes, and count what was wrong with it."""
+        match cause:
+            case Cause.SEQUENCE:
+                self.checks.sequence_wrong += 1
+            case Cause.CHECKSUM:
+                self.checks.checksum_wrong += 1
+            case Cause.CROSSED:
+                self.checks.crossed += 1
+            case Cause.REFUSED:
+                pass  # nothing was compared
+        self.book.lose()
+        return BookLost(self.names.symbol, cause, detail)
+
 
 class Line(ABC):
     """One socket of a venue. Made anew for each connection, so nothing of an old one can be left in it."""
@@ -124,6 +138,9 @@ class Line(ABC):
         """By the venue's id."""
         for names in plan.markets if plan else ():
             self.add(names)
+
+    def opened(self, url: str) -> None:  # noqa: B027  # most venues call a market the same on every socket
+        """Where a recording says the socket was: with some, the same name is another market elsewhere."""
 
     def add(self, names: WireMarket) -> None:
         """A market that is subscribed to from here on."""
