@@ -1,7 +1,8 @@
 """The highest or the lowest of the last ``period`` values.
 
-Invariant: exact, as nothing is added up. The window is searched only when the extreme leaves it, so a step costs one
-comparison as a rule and ``period`` at worst.
+The values come in blocks of ``period``. When a block is full, each of its places is given the best from there to the
+block's end; a window is then such an end of the block before, and the present block so far. Invariant: exact, as
+nothing is added up; a step costs two comparisons, and at the end of a block ``period`` of them.
 """
 
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from algotrendy_core.kernels import ring
 class ExtremeState:
     period: int
     index: int = 0
+    """Within the present block."""
     count: int = 0
     best: float = -inf
-    best_at: int = -1
+    """Of the present block."""
     window: list[float] = field(default_factory=list)
+    """The present block's values, and behind ``index`` the ends of the block before."""
 
 
 def extreme_state(period: int) -> ExtremeState:
@@ -29,23 +32,27 @@ def highest(state: ExtremeState, value: float) -> float:
     """Warm after ``period`` values."""
     at = state.index
     state.window[at] = value
-    state.index += 1
-    if state.index == state.period:
-        state.index = 0
+    best = state.best
+    if value > best:
+        best = value
+    at += 1
     if state.count < state.period:
         state.count += 1
-    if value >= state.best:
-        state.best = value
-        state.best_at = at
-    elif at == state.best_at:
-        state.best = value
-        for k in range(state.count):
-            if state.window[k] > state.best:
-                state.best = state.window[k]
-                state.best_at = k
-    if state.count < state.period:
-        return nan
-    return state.best
+    if at < state.period:
+        state.index = at
+        state.best = best
+        if state.count < state.period:
+            return nan
+        end = state.window[at]
+        return end if end > best else best
+    state.index = 0
+    state.best = -inf
+    end = -inf
+    for k in range(state.period - 1, -1, -1):
+        if state.window[k] > end:
+            end = state.window[k]
+        state.window[k] = end
+    return best
 
 
 def lowest(state: ExtremeState, value: float) -> float:
