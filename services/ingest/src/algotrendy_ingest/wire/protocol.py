@@ -8,6 +8,7 @@ Invariant: numbers are exact as the venue wrote them; a book is either right as 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ from algotrendy_ingest.wire.book import Book
 
 __all__ = [
     "BarTick", "BookLost", "BookMoved", "Cause", "Checks", "Heard", "Line", "LineFactory", "Market", "Plan", "Refusal",
-    "Reply", "SnapshotWanted", "WireMarket", "sharded",
+    "Reply", "SnapshotWanted", "VenueTime", "WireMarket", "sharded",
 ]  # fmt: skip
 
 
@@ -83,6 +84,8 @@ class Checks:
     checksum_right: int = 0
     checksum_wrong: int = 0
     crossed: int = 0
+    repeated: int = 0
+    """Messages that came again, or too late, and were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,11 @@ class Market:
         return BookLost(self.names.symbol, cause, detail)
 
 
+@dataclass(slots=True)
+class VenueTime:
+    time: datetime | None = None
+
+
 class Line(ABC):
     """One socket of a venue. Made anew for each connection, so nothing of an old one can be left in it."""
 
@@ -134,6 +142,8 @@ class Line(ABC):
     def __init__(self, plan: Plan | None = None) -> None:
         """Without a plan, markets are taken up as they are named: that is how a recording is read."""
         self._open = plan is None
+        self.newest = VenueTime()
+        """Of all the venue's sockets, for what bears no time itself; whoever holds several shares one among them."""
         self.markets: dict[str, Market] = {}
         """By the venue's id."""
         for names in plan.markets if plan else ():
