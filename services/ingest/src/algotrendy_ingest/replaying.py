@@ -79,6 +79,8 @@ class SymbolState:
     checksum_right: int
     checksum_wrong: int
     crossed: int
+    repeated: int
+    """Messages that came again, or too late, and were left out."""
     books_lost: int
     lost_last: str | None
 
@@ -217,6 +219,7 @@ class Replay:
             checksum_right=checks.checksum_right,
             checksum_wrong=checks.checksum_wrong,
             crossed=checks.crossed,
+            repeated=checks.repeated,
             books_lost=tally.books_lost,
             lost_last=tally.lost_last,
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import batched
 from typing import Any, ClassVar
 
+import orjson
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Side, Timeframe
 from algotrendy_core.bars import Bar
@@ -101,8 +102,7 @@ class BybitLine(Line):
         return super().market(id)
 
     def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:
-        # v5 has its numbers in quotation marks; before it they were JSON's, and stay the text they were.
-        message = json.loads(raw, parse_float=str)
+        message = bybit_v2.loads(raw) if bybit_v2.is_older(raw) else orjson.loads(raw)
         topic = message.get("topic")
         if topic is None:
             return _answer(message)
@@ -148,6 +148,9 @@ class BybitLine(Line):
             book.asks.reset(data["a"])
             book.ready = True
         elif not book.ready:
+            return []
+        elif update <= book.sequence:
+            market.checks.repeated += 1
             return []
         elif update != book.sequence + 1:
             return [market.lose(Cause.SEQUENCE, f"update {update} came after {book.sequence}")]

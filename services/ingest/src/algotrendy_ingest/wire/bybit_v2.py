@@ -5,6 +5,7 @@ and proves no hole. What proves one is the change itself: only a level that is t
 one that is not can be inserted.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +20,19 @@ from algotrendy_ingest.wire.protocol import BookMoved, Heard, Market, WireMarket
 BOOK_25, BOOK_200 = "orderBookL2_25", "orderBook_200"
 _GROWS = {"delete": -1, "update": 0, "insert": 1}
 """By how many levels for each row, in the order they are applied."""
+
+_STRING_HEADS = ('{"topic":"trade.', '{"topic":"orderBook')
+_BYTES_HEADS = tuple(head.encode() for head in _STRING_HEADS)
+
+
+def is_older(raw: str | bytes) -> bool:
+    """From how the text begins; v5 says ``publicTrade`` and ``orderbook``."""
+    return raw.startswith(_STRING_HEADS) if isinstance(raw, str) else raw.startswith(_BYTES_HEADS)
+
+
+def loads(raw: str | bytes) -> Any:
+    """With the digits of what is no whole number kept."""
+    return json.loads(raw, parse_float=str)
 
 
 def trade(names: WireMarket, row: dict[str, Any], received: Stamp) -> TradeTick:
@@ -46,7 +60,8 @@ def book(market: Market, message: dict[str, Any], received: Stamp) -> list[Heard
         return []
     else:
         if sequence <= held.sequence:
-            return [market.lose(Cause.SEQUENCE, f"number {sequence} came after {held.sequence}")]
+            market.checks.repeated += 1
+            return []
         for change in _GROWS:
             for side, name in ((held.bids, "Buy"), (held.asks, "Sell")):
                 if not _applied(side, _levels(data[change], name), change):

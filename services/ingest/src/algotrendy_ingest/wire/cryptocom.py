@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import batched, count
 from typing import Any, ClassVar
 
+import orjson
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Side, Timeframe
 from algotrendy_common.money import ZERO
@@ -84,7 +85,7 @@ class CryptocomLine(Line):
             self._candles.pop((names.id, timeframe), None)
 
     def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:
-        message = json.loads(raw)
+        message = orjson.loads(raw)
         method = message["method"]
         if method == "public/heartbeat":
             return [Reply(f'{{"id":{int(message["id"])},"method":"public/respond-heartbeat"}}')]
@@ -130,8 +131,11 @@ class CryptocomLine(Line):
         for row in rows:
             if not book.ready:
                 break
-            if int(row["pu"]) != book.sequence:
-                heard.append(market.lose(Cause.SEQUENCE, f"update on {row['pu']} came after {book.sequence}"))
+            if (on := int(row["pu"])) != book.sequence:
+                if on < book.sequence and int(row["u"]) <= book.sequence:
+                    market.checks.repeated += 1
+                    continue
+                heard.append(market.lose(Cause.SEQUENCE, f"a change of {on} came after {book.sequence}"))
                 break
             change = row["update"]
             for side, levels in ((book.bids, change.get("bids", ())), (book.asks, change.get("asks", ()))):
