@@ -1,1 +1,1 @@
-"""Everything that is polled over HTTP: one port, and around it limits, retries, a circuit, a cache, failover, a quorum."""
+"""What is polled over HTTP: one port, and around it limits, retries, a circuit, a cache, failover and a quorum."""

@@ -5,6 +5,7 @@ AlgoTrendyError
 │   ├── ProviderAway       no connection, no answer in time, 5xx
 │   ├── Malformed          an answer that is no answer: not JSON, a field missing, a price of zero
 │   ├── Throttled          too fast; ``retry_after_s`` where it was said
+│   │   └── NotOurTurn     we would be too fast: nothing was sent
 │   ├── QuotaSpent         the day's calls are used up
 │   ├── CircuitOpen        it failed too often and is left alone for a while
 │   └── NobodyAnswers      each provider in the order failed; ``attempts`` says how
@@ -32,6 +33,9 @@ class Throttled(Retryable):
     def __init__(self, message: str, *, retry_after_s: float | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.retry_after_s = retry_after_s
+
+
+class NotOurTurn(Throttled): ...
 
 
 class QuotaSpent(Retryable): ...

@@ -54,15 +54,16 @@ def day(text: Any) -> date:
         raise Malformed(f"{text!r} is no day") from error
 
 
-def bar(day: date, open_: Any, high: Any, low: Any, close: Any, volume: Any = None) -> DailyBar:
-    """Raises Malformed where prices are not positive or lie outside of low and high."""
+def bar(day: date, prices: Iterable[Any], volume: Any = None) -> DailyBar:
+    """``prices`` are open, high, low, close. Raises Malformed where one is not positive or not within low and high."""
+    open_, high, low, close = map(number, prices)
     try:
         made = DailyBar(
             day=day,
-            open=number(open_),
-            high=number(high),
-            low=number(low),
-            close=number(close),
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
             volume=None if volume is None else number(volume),
         )
     except ValidationError as error:

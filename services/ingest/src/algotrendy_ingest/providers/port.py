@@ -6,6 +6,7 @@ Invariant: no request that an adapter makes bears the key; where the key goes is
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -34,6 +35,15 @@ KINDS: Mapping[type[Question], str] = {
     SeriesAsked: "series",
     SeriesSearched: "series_search",
 }
+
+EXAMPLES: tuple[Question, ...] = (
+    DailyBarsAsked(symbol="AAPL", start=date(2024, 1, 2)),
+    LatestPriceAsked(symbol="AAPL"),
+    ObservationsAsked(series="GDP", start=date(2024, 1, 1)),
+    SeriesAsked(series="GDP"),
+    SeriesSearched(text="gross domestic product"),
+)
+"""One of each kind; what a provider takes of these is what it is said to answer."""
 
 
 @dataclass(frozen=True, slots=True)
