@@ -1,7 +1,8 @@
 """Kraken's public spot socket, v2: books with a checksum in every message, numbered trades, best prices, candles.
 
-A checksum is over a number's digits with all its decimals, so a pair's decimals (``instrument``) are asked for before
-its book. Recordings of v1, the layout before, run through the same line: its messages are JSON arrays (``kraken_v1``).
+A checksum is over a number's digits with all the decimals that its pair has, sent or not; so the pairs' decimals
+(``instrument``) are heard first, and books subscribed to when they are known. Recordings of v1, the layout before, run
+through the same line: its messages are JSON arrays (``kraken_v1``).
 Source: docs.kraken.com/exchange/guides/websockets/book-checksum-v2
 """
 
@@ -18,12 +19,15 @@ from algotrendy_ingest.domain.ticks import BarTick, Cause, Stamp, Stream
 from algotrendy_ingest.wire import kraken_words as words
 from algotrendy_ingest.wire.kraken_book import DEPTHS, Change, least_depth, take
 from algotrendy_ingest.wire.kraken_v1 import OldLayout
-from algotrendy_ingest.wire.protocol import BookMoved, Heard, Line, Market, Plan, Refusal, WireMarket, sharded
+from algotrendy_ingest.wire.protocol import BookMoved, Heard, Line, Market, Plan, Refusal, Reply, WireMarket, sharded
 
 DEPTH = 100
 _MARKETS = 50
 """Of one socket: a choice; Kraken names no limit on pairs, and fifty of the busiest are one socket's fair load."""
 _INTERVAL = 1
+_DECIMALS = 1
+"""Number of the request for decimals, which its answer repeats."""
+_BOOKS = frozenset({Stream.BOOKS})
 
 
 class KrakenLine(Line):
@@ -37,7 +41,9 @@ class KrakenLine(Line):
         self._precisions: dict[str, words.Precision] = {}
         self._forming: dict[tuple[str, str], Bar] = {}
         self._now: datetime | None = None
-        self._decimals_asked = False
+        self._waiting: list[WireMarket] = []
+        """Whose books are subscribed to once decimals are known."""
+        self._decimals_asked = self._decimals_answered = False
         self._old = OldLayout(self)
 
     @classmethod
@@ -54,17 +60,21 @@ class KrakenLine(Line):
         return [Plan("/v2", wanted, some) for some in sharded(markets, _MARKETS)] if wanted else []
 
     def subscribe(self, plan: Plan) -> list[str]:
-        texts = [_text("subscribe", wanted) for wanted in _wanted(plan.streams, plan.markets)]
-        if Stream.BOOKS in plan.streams and not self._decimals_asked:
-            self._decimals_asked = True
-            texts.insert(0, _text("subscribe", {"channel": "instrument"}))
-        return texts
+        streams = plan.streams
+        first: list[str] = []
+        if Stream.BOOKS in streams and not self._decimals_answered:
+            streams -= {Stream.BOOKS}
+            self._waiting += plan.markets
+            if not self._decimals_asked:
+                self._decimals_asked = True
+                first = [_text("subscribe", {"channel": "instrument"}, _DECIMALS)]
+        return [*first, *(_text("subscribe", wanted) for wanted in _wanted(streams, plan.markets))]
 
     def unsubscribe(self, plan: Plan) -> list[str]:
         return [_text("unsubscribe", wanted) for wanted in _wanted(plan.streams, plan.markets)]
 
     def heal(self, market: Market) -> list[str]:
-        [book] = _wanted(frozenset({Stream.BOOKS}), [market.names])
+        [book] = _wanted(_BOOKS, [market.names])
         return [_text("unsubscribe", book), _text("subscribe", book)]
 
     def ping(self) -> str | None:
@@ -93,7 +103,7 @@ class KrakenLine(Line):
             case {"channel": "instrument", "data": {"pairs": pairs}}:
                 for pair in pairs:
                     self._precisions[pair["symbol"]] = int(pair["price_precision"]), int(pair["qty_precision"])
-                return []
+                return self._books_begin()
             case {"channel": str()} | {"method": "pong"}:
                 return []
             case {"method": str()} | {"error": str()}:
@@ -108,8 +118,16 @@ class KrakenLine(Line):
                 self._depths[pair] = int(depth)
             case {"error": str(error)}:
                 about = f" {message['symbol']}" if "symbol" in message else ""
-                return [Refusal(f"{message.get('method', 'request')}{about}: {error}")]
+                refused = Refusal(f"{message.get('method', 'request')}{about}: {error}")
+                # Without decimals the digits are taken as they were sent, which most are in full.
+                return [refused, *self._books_begin()] if message.get("req_id") == str(_DECIMALS) else [refused]
         return []
+
+    def _books_begin(self) -> list[Heard]:
+        self._decimals_answered = True
+        waiting = [market for market in self._waiting if market.id in self.markets]
+        self._waiting = []
+        return [Reply(_text("subscribe", wanted)) for wanted in _wanted(_BOOKS, waiting)] if waiting else []
 
     def _book(self, row: dict[str, Any], snapshot: bool, received: Stamp) -> list[Heard]:
         pair = row["symbol"]
@@ -178,8 +196,9 @@ class KrakenLine(Line):
         return time
 
 
-def _text(method: str, wanted: dict[str, Any]) -> str:
-    return json.dumps({"method": method, "params": wanted}, separators=(",", ":"))
+def _text(method: str, wanted: dict[str, Any], number: int | None = None) -> str:
+    request = {"method": method, "params": wanted} | ({} if number is None else {"req_id": number})
+    return json.dumps(request, separators=(",", ":"))
 
 
 def _wanted(streams: frozenset[Stream], markets: Iterable[WireMarket]) -> list[dict[str, Any]]:
