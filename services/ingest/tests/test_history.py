@@ -5,7 +5,7 @@ from itertools import pairwise
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.rpc.ingest import Candle
 from algotrendy_core.bars import Bar
-from algotrendy_ingest.domain.history import Span, folded, joined, missing
+from algotrendy_ingest.domain.history import Span, joined, missing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,29 +49,3 @@ def test_memory_wins_over_the_store_and_the_open_candle_comes_last():
 def test_an_open_candle_that_has_closed_meanwhile_is_shown_closed():
     [only] = joined([], [bar(0, "1")], bar(0, "1"))
     assert only.closed
-
-
-def test_four_hours_are_folded_out_of_their_parts():
-    first, second = folded(
-        [
-            candle(0, "10"),
-            candle(1, "12"),
-            candle(2, "8"),
-            candle(3, "9"),
-            candle(4, "11"),
-            candle(5, "7", closed=False),
-        ],
-        Timeframe.H1,
-        Timeframe.H4,
-    )
-    assert (first.open, first.high, first.low, first.close, first.volume, first.closed) == (
-        Decimal(10), Decimal(12), Decimal(8), Decimal(9), Decimal(4), True
-    )  # fmt: skip
-    assert (second.open_time, second.close, second.closed) == (START + 4 * HOUR, Decimal(7), False)
-
-
-def test_a_folded_candle_is_open_until_its_last_part_is_closed():
-    [day] = folded([candle(number, "1") for number in range(23)], Timeframe.H1, Timeframe.D1)
-    assert not day.closed
-    [day] = folded([candle(number, "1") for number in range(24)], Timeframe.H1, Timeframe.D1)
-    assert day.closed

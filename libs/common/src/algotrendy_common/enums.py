@@ -102,6 +102,7 @@ class Mode(StrEnum):
 
 
 class Timeframe(StrEnum):
+    S1 = "1s"
     M1 = "1m"
     M5 = "5m"
     M15 = "15m"
@@ -111,7 +112,7 @@ class Timeframe(StrEnum):
 
     @property
     def seconds(self) -> int:
-        unit = {"m": 60, "h": 3600, "d": 86400}[self.value[-1]]
+        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.value[-1]]
         return int(self.value[:-1]) * unit
 
 

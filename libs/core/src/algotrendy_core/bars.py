@@ -1,15 +1,18 @@
 """Trades into bars, and bars into longer bars, exactly.
 
-Invariant: a closed bar never changes. A trade that belongs to a closed interval is counted as late and left out; an
-interval without trades has no bar; a bar whose interval was not watched from its start to its end says so.
+Invariant: an aggregator's closed bar never changes. A trade that belongs to a closed interval is counted as late and
+left out (``with_late_trade`` says what the bar would have been with it); an interval without trades has no bar; a bar
+whose interval was not watched from its start to its end says so.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from algotrendy_common.enums import Timeframe
+from algotrendy_common.money import ZERO
 
 
 class Candle(NamedTuple):
@@ -41,6 +44,8 @@ class Bar:
     trade_count: int
     complete: bool
     """False where trades of the interval may be missing: watching began inside it, or the feed had a gap."""
+    corrected: bool = False
+    """True where it was told before without a trade that came late."""
 
     @property
     def close_time(self) -> datetime:
@@ -55,8 +60,16 @@ def interval_start(time: datetime, timeframe: Timeframe) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class TradeTimes:
+    """The venue's times of a bar's earliest and latest trade: they say which trade opens and which closes it."""
+
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Forming:
-    """The bar in the making, with the times that say which trade opens and which closes it."""
+    """The bar in the making."""
 
     bar: Bar
     first_time: datetime
@@ -76,6 +89,8 @@ class BarAggregator:
         self.timeframe = timeframe
         self.late = 0
         """Inputs left out because their interval was closed already."""
+        self.closed_times: TradeTimes | None = None
+        """Of the bar that closed last."""
         self._watching_since = watching_since
         self._closed_until: datetime | None = None
         self._forming: _Forming | None = None
@@ -108,6 +123,7 @@ class BarAggregator:
         closed = []
         if self._forming and self._forming.bar.open_time < horizon:
             closed.append(self._forming.bar)
+            self.closed_times = TradeTimes(self._forming.first_time, self._forming.last_time)
             self._forming = None
         if self._closed_until is None or horizon > self._closed_until:
             self._closed_until = horizon
@@ -150,6 +166,37 @@ def _merged(forming: _Forming, one: Bar, first: datetime, last: datetime) -> _Fo
         ),
         min(first, forming.first_time),
         max(last, forming.last_time),
+    )
+
+
+def with_late_trade(
+    bar: Bar, times: TradeTimes | None, time: datetime, price: Decimal, quantity: Decimal
+) -> tuple[Bar, TradeTimes]:
+    """The closed bar as it would have been had the trade come in time; ``times`` is None where nothing was traded."""
+    one = replace(
+        bar, open=price, high=price, low=price, close=price,
+        volume=quantity, quote_volume=price * quantity, trade_count=1,
+    )  # fmt: skip
+    if times is None:
+        return one, TradeTimes(time, time)
+    merged = _merged(_Forming(bar, times.first, times.last), one, time, time)
+    return merged.bar, TradeTimes(merged.first_time, merged.last_time)
+
+
+def folded(parts: Sequence[Bar], timeframe: Timeframe) -> Bar:
+    """The bar of a longer timeframe that these shorter ones, in order and all of one interval, make up."""
+    first = parts[0]
+    return Bar(
+        timeframe,
+        interval_start(first.open_time, timeframe),
+        first.open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        parts[-1].close,
+        volume=sum((part.volume for part in parts), ZERO),
+        quote_volume=sum((part.quote_volume for part in parts), ZERO),
+        trade_count=sum(part.trade_count for part in parts),
+        complete=all(part.complete for part in parts),
     )
 
 

@@ -46,8 +46,8 @@ class Handlers:
         self._log = log("agent")
 
     async def on_bar(self, event: BarUpdated) -> None:
-        if not event.closed:
-            return
+        if not event.closed or event.corrected:
+            return  # what was decided on a bar stands, whatever trade of it came late
         for runner in self._runners.values():
             config = runner.instance.trading
             if (config.venue, config.symbol, config.timeframe) == (event.venue, event.symbol, event.timeframe):

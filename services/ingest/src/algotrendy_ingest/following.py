@@ -11,6 +11,7 @@ from algotrendy_common.app import App
 from algotrendy_ingest.adapters.registry import feed_class
 from algotrendy_ingest.domain.health import FeedHealth
 from algotrendy_ingest.domain.market import Market
+from algotrendy_ingest.domain.series import BarSeries
 from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.handlers.live import LiveHandlers
 from algotrendy_ingest.handlers.past import Past
@@ -45,7 +46,7 @@ def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History
         mute_after=settings.mute_after,
         mute_trades_after=settings.mute_trades_after,
     )
-    markets = {symbol: Market(symbol) for symbol in one.symbols}
+    markets = {symbol: Market(symbol, series=BarSeries(seconds=settings.makes_seconds)) for symbol in one.symbols}
     health = FeedHealth(one.symbols, settings.quiet_after, settings.stale_after)
     past = Past(feed, store, markets, app.bus, history_candles=settings.history_candles)
     announcer = Announcer(app.bus, app.events, app.clock, feed, health, recorder, replay=settings.replay)

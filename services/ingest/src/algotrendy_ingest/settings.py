@@ -51,6 +51,8 @@ class IngestSettings(ServiceSettings):
     overdue_after: timedelta = timedelta(seconds=45)
     """A trade or candle that the bus has not brought to the recorder by then is written without it. Longer than the bus
     takes to deliver an unacknowledged batch again."""
+    second_candles: bool | None = None
+    """Whether candles of a second are made; None: where the venue is not a replay, in which seconds are soon over."""
     book_interval: timedelta = timedelta(milliseconds=500)
     growth_interval: timedelta = timedelta(milliseconds=200)
     """How often a growing candle is published at most."""
@@ -62,6 +64,10 @@ class IngestSettings(ServiceSettings):
             venue="binance", symbols=self.symbols, http_url=self.binance_http_url, ws_url=self.binance_ws_url
         )
         return self.feeds or (short,)
+
+    @property
+    def makes_seconds(self) -> bool:
+        return not self.replay if self.second_candles is None else self.second_candles
 
     @model_validator(mode="after")
     def _venues_come_once(self) -> Self:

@@ -46,7 +46,10 @@ class BookSnapshotTaken(Event):
 
 
 class BarUpdated(Event):
-    """A candle, once a change while it grows (``closed`` false) and once when it is final (``closed`` true)."""
+    """A candle, once a change while it grows (``closed`` false) and once when it is over (``closed`` true).
+
+    Where a trade of it comes later still, it is told once more (``corrected`` true): who has acted on it acts no more.
+    """
 
     venue: Venue
     symbol: Symbol
@@ -60,6 +63,8 @@ class BarUpdated(Event):
     """In the base asset."""
     trade_count: int
     closed: bool
+    corrected: bool = False
+    """A closed candle told again, because a trade of it came late."""
 
 
 class FeedHealthChanged(Event):

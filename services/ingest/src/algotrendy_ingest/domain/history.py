@@ -6,12 +6,10 @@ Invariant: an answer has no candle twice and none out of order, wherever its par
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from algotrendy_common.enums import Timeframe
-from algotrendy_common.money import ZERO
 from algotrendy_common.rpc.ingest import Candle
-from algotrendy_core.bars import Bar, interval_start
+from algotrendy_core.bars import Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +48,3 @@ def joined(stored: Iterable[Candle], tail: Iterable[Bar], growing: Bar | None) -
     if growing is not None:
         by_time.setdefault(growing.open_time, candle_of(growing, closed=False))
     return [by_time[time] for time in sorted(by_time)]
-
-
-def folded(candles: Iterable[Candle], part: Timeframe, whole: Timeframe) -> list[Candle]:
-    """Longer candles out of shorter ones; closed where the last of its parts is there and closed."""
-    longer: list[Candle] = []
-    for start, group in groupby(candles, key=lambda candle: interval_start(candle.open_time, whole)):
-        parts = list(group)
-        last_opens = start + timedelta(seconds=whole.seconds - part.seconds)
-        longer.append(
-            Candle(
-                open_time=start,
-                open=parts[0].open,
-                high=max(candle.high for candle in parts),
-                low=min(candle.low for candle in parts),
-                close=parts[-1].close,
-                volume=sum((candle.volume for candle in parts), ZERO),
-                closed=parts[-1].closed and parts[-1].open_time == last_opens,
-            )
-        )
-    return longer

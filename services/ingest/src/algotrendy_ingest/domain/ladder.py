@@ -72,7 +72,7 @@ class Ladder:
             return None
         end = tail[index].close_time
         parts = [bar for bar in self._tails[part] if start <= bar.open_time < end]
-        tail[index] = folded(parts, timeframe, corrected=True)
+        tail[index] = folded(parts, timeframe)
         return tail[index]
 
 

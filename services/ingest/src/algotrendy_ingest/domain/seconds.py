@@ -5,6 +5,7 @@ venue could say what it was.
 """
 
 from collections import OrderedDict, deque
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -65,11 +66,11 @@ class Seconds:
             bar = self._tail[index]
             if times is not None and bar.open_time == start:
                 self._tail[index], self._ours[start] = with_late_trade(bar, times, time, price, quantity)
-                return [self._tail[index]]
+                return [replace(self._tail[index], corrected=True)]
             if bar.open_time < start:
                 # Nothing had been traded in it. It is told only where it was watched, as any other.
                 if times is None and self._ours and next(iter(self._ours)) < start and self._watched(start):
-                    return [self._insert(index + 1, start, time, price, quantity)]
+                    return [replace(self._insert(index + 1, start, time, price, quantity), corrected=True)]
                 break
         return []
 

@@ -168,6 +168,8 @@ class BarSeries:
                 start = self.hole.start if self.hole else self.closed_until or bar.open_time
                 self.hole = Hole(min(start, bar.open_time), bar.close_time)
                 self._held.clear()
+                for known in [opened for opened in self._ours if opened >= self.hole.start]:
+                    del self._ours[known]  # the venue will tell these
             elif self.hole is not None:
                 self._held.append(bar)
             else:
@@ -206,9 +208,8 @@ class BarSeries:
             return []
         for index, bar in enumerate(self._held):
             if bar.open_time == start:
-                held, self._ours[start] = with_late_trade(bar, self._ours[start], time, price, quantity)
-                self._held[index] = replace(held, corrected=False)  # it was never told otherwise
-                return []
+                self._held[index], self._ours[start] = with_late_trade(bar, self._ours[start], time, price, quantity)
+                return []  # it was never told otherwise
         minutes = self._tails[MINUTE]
         place = place_of(minutes, start)
         if place is None or self.closed_until is None:
@@ -219,13 +220,14 @@ class BarSeries:
             if self._ours.get(minutes[after].open_time, time) is not None or minutes[after].open == changed[-1].close:
                 break
             # Nothing was traded in it: it stands at the close before it.
-            minutes[after] = _empty(minutes[after].open_time, changed[-1].close, corrected=True)
+            minutes[after] = _empty(minutes[after].open_time, changed[-1].close)
             changed.append(minutes[after])
-        return changed + self._ladder.correct(changed, self.closed_until)
+        changed += self._ladder.correct(changed, self.closed_until)
+        return [replace(bar, corrected=True) for bar in changed]
 
 
-def _empty(start: datetime, price: Decimal, *, corrected: bool = False) -> Bar:
+def _empty(start: datetime, price: Decimal) -> Bar:
     return Bar(
         MINUTE, start, price, price, price, price,
-        volume=ZERO, quote_volume=ZERO, trade_count=0, complete=True, corrected=corrected,
+        volume=ZERO, quote_volume=ZERO, trade_count=0, complete=True,
     )  # fmt: skip

@@ -142,6 +142,7 @@ class Announcer:
             volume=bar.volume,
             trade_count=bar.trade_count,
             closed=closed,
+            corrected=bar.corrected,
         )
 
     async def _publish(self, event: Event) -> None:

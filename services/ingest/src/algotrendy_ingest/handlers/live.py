@@ -17,8 +17,9 @@ from opentelemetry.trace import SpanKind
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_never, wait_exponential_jitter
 
 from algotrendy_ingest.domain.health import FeedHealth
+from algotrendy_ingest.domain.ladder import MINUTE
 from algotrendy_ingest.domain.market import Market
-from algotrendy_ingest.domain.series import MINUTE, Hole
+from algotrendy_ingest.domain.series import Hole
 from algotrendy_ingest.domain.tape import Gap, Place
 from algotrendy_ingest.domain.ticks import (
     BarTick,

@@ -6,9 +6,7 @@ laid over what the store has; the store is asked only for what memory no longer 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from algotrendy_common.enums import Timeframe
 from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.rpc.call import Nothing
 from algotrendy_common.rpc.ingest import (
@@ -22,11 +20,9 @@ from algotrendy_common.rpc.ingest import (
     QuoteRow,
     Quotes,
 )
-from algotrendy_core.bars import interval_start
 
-from algotrendy_ingest.domain.history import folded, joined
+from algotrendy_ingest.domain.history import joined
 from algotrendy_ingest.domain.market import Market
-from algotrendy_ingest.domain.series import TIMEFRAMES
 from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.handlers.past import Past
 from algotrendy_ingest.ports import History
@@ -57,10 +53,7 @@ class Questions:
             raise Refused("bad_limit", f"between 1 and {_MOST} candles can be asked for, not {asked.limit}")
         if asked.start is not None and asked.end is not None and asked.start >= asked.end:
             raise Refused("bad_range", "the range ends before it starts")
-        if asked.timeframe in TIMEFRAMES:
-            found = await self._kept(market, asked, asked.limit + 1)
-        else:
-            found = await self._longer(market, asked)
+        found = await self._kept(market, asked, asked.limit + 1)
         if asked.start is None:
             return Candles(candles=tuple(found[-asked.limit :]), more=False)
         return Candles(candles=tuple(found[: asked.limit]), more=len(found) > asked.limit)
@@ -90,7 +83,7 @@ class Questions:
         return Feeds(feeds=tuple(venue.announcer.health_event() for venue in self._venues.values()))
 
     async def _kept(self, market: Market, asked: CandlesAsked, limit: int) -> list[Candle]:
-        """At least ``limit`` candles of a timeframe that is kept, where there are so many."""
+        """At least ``limit`` candles, where there are so many."""
         tail = market.series.closed(asked.timeframe)
         growing = market.series.growing(asked.timeframe)
         begins = tail[0].open_time if tail else None
@@ -108,24 +101,3 @@ class Questions:
             if (asked.start is None or candle.open_time >= asked.start)
             and (asked.end is None or candle.open_time < asked.end)
         ]
-
-    async def _longer(self, market: Market, asked: CandlesAsked) -> list[Candle]:
-        """Candles longer than those kept, folded out of the longest that are."""
-        part = TIMEFRAMES[-1]
-        parts = asked.timeframe.seconds // part.seconds
-        limit = (asked.limit + 1) * parts
-        start = asked.start and _next_opening(asked.start, asked.timeframe)
-        # Of the candle that opens last before the end all parts are needed, though they open after it.
-        end = asked.end and _next_opening(asked.end, asked.timeframe)
-        pieces = await self._kept(
-            market, asked.model_copy(update={"timeframe": part, "start": start, "end": end}), limit
-        )
-        whole = folded(pieces, part, asked.timeframe)
-        # Without a start the oldest may lack its first parts.
-        return whole if start is not None else whole[-asked.limit :]
-
-
-def _next_opening(time: datetime, timeframe: Timeframe) -> datetime:
-    """The first candle's opening that is not before ``time``."""
-    opening = interval_start(time, timeframe)
-    return opening if opening == time else opening + timedelta(seconds=timeframe.seconds)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from algotrendy_common.clock import Clock, monotonic_s
 
 from algotrendy_ingest.domain.health import FeedHealth, HealthReading
+from algotrendy_ingest.domain.ladder import LONGER, MINUTE
 from algotrendy_ingest.domain.market import Market
-from algotrendy_ingest.domain.series import LONGER, MINUTE
 from algotrendy_ingest.domain.ticks import Stream
 from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.handlers.live import MinuteOver
