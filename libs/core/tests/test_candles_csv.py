@@ -1,14 +1,18 @@
 """Candles from CSV: good files read exactly, every fault named with its row, and mended only as chosen."""
 
+import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from algotrendy_common.enums import Timeframe
 from algotrendy_common.errors import Refused
-from algotrendy_core.backtest import series
+from algotrendy_core.backtest import quick_csv, series
 from algotrendy_core.backtest.candles_csv import load_candles, read_candles, read_columns
 from algotrendy_core.backtest.data_quality import Repair
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 HEADER = "timestamp_ms,open,high,low,close,volume"
 GOOD = ("0,10,12,9,11,5", "60000,11,13,10,12,6", "120000,12,12,11,11,0")
@@ -144,3 +148,72 @@ def test_a_named_timeframe_serves_where_one_candle_does_not_tell(tmp_path: Path)
     assert (bars.timeframe, len(bars)) == (Timeframe.M5, 1)
     with pytest.raises(Refused, match="start of a candle of 1h"):
         read_candles(written(tmp_path, "300000,9,9,8,8,4"), Timeframe.H1)
+
+
+# ── large files ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def always_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_csv, "LARGE", 0)
+
+
+_ODD = st.sampled_from(
+    ["0.1", "0.30000000000000004", "1e-7", "00012.50", ".5", "5.", "-0.0", "9007199254740993", "123456789012345678",
+     "0.000000000000012345", "1 ", "+3", "1_0", "", "nan", "inf", "12345678.12345678", "1.2.3", "--1", "-"]
+)  # fmt: skip
+_NUMBER = st.one_of(
+    st.decimals(0, 10**9, places=8, allow_nan=False).map(str), st.integers(0, 2**60).map(str), _ODD
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(_NUMBER, min_size=2, max_size=3), max_size=6), st.sampled_from(["\n", "\r\n", "\r", "\n\n"]))
+def test_numbers_are_read_as_python_reads_them_or_not_at_all(rows: list[list[str]], end: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(quick_csv, "LARGE", 0)
+        path = Path(folder) / "numbers.csv"
+        path.write_bytes(end.join(["b,a", *(",".join(row) for row in rows)]).encode() + end.encode())
+        values = quick_csv.read_numbers(path, [1, 0], 2)
+        if values is not None:
+            assert end in ("\n", "\r\n") or not rows
+            assert values.tolist() == [[float(a), float(b)] for b, a in rows]
+        elif end == "\n":
+            plain = re.compile(r"\d{1,15}(\.\d{0,3})?")
+            assert not all(len(row) == 2 and all(plain.fullmatch(cell) for cell in row) for row in rows)
+
+
+@pytest.mark.usefixtures("always_quick")
+@pytest.mark.parametrize(
+    ("rows", "header", "end"),
+    [
+        (GOOD, HEADER, "\n"),
+        (GOOD, HEADER, "\r\n"),
+        (GOOD, HEADER, "\n\n"),
+        (tuple(row + ",7" for row in GOOD), "\ufeff" + HEADER + ",more", "\n"),
+        (tuple(row + ",note" for row in GOOD), HEADER + ",more", "\n"),
+        ((*GOOD, "180000,1.2e1,12,11,11,0"), HEADER, "\n"),
+    ],
+)
+def test_a_large_file_is_read_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: tuple[str, ...], header: str, end: str
+) -> None:
+    path = written(tmp_path, *rows, header=header, end=end)
+    try:
+        quick = read_candles(path, Timeframe.M1, Repair.KEEP_HOLES).hash
+    except Refused as refused:
+        quick = str(refused)
+    monkeypatch.setattr(quick_csv, "LARGE", 10**9)
+    try:
+        careful = read_candles(path, Timeframe.M1, Repair.KEEP_HOLES).hash
+    except Refused as refused:
+        careful = str(refused)
+    assert quick == careful
+
+
+@pytest.mark.usefixtures("always_quick")
+def test_a_fault_in_a_large_file_is_told_with_its_row(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"row 5 .*close is not a number: 'abc'"):
+        read_candles(written(tmp_path, *GOOD, "180000,11,12,10,abc,1"))
+    with pytest.raises(Refused, match=r"row 5 .*the time goes back"):
+        read_candles(written(tmp_path, *GOOD, "60000,12,12,11,11,0"))

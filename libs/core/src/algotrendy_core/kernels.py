@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algotrendy_core.numba_loading import load_numba
+
 Floats = NDArray[np.float64]
 Column = NDArray[Any]
 Step = Callable[..., Any]
@@ -130,6 +132,7 @@ def compiled(function: Step, *, on_disk: bool = False) -> Step:
     whose file is named by the hash of all that it names: numba looks at the one file alone to see whether what it kept
     is still true. It lets go of Python's lock while it runs, so threads run compiled functions side by side.
     """
+    load_numba()
     from numba import njit
 
     for helper in named_functions(function):

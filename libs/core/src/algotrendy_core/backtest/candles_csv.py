@@ -16,6 +16,7 @@ from algotrendy_common.errors import Refused
 from numpy.typing import NDArray
 
 from algotrendy_core.backtest.data_quality import DataReport, Repair, Table, clean, clean_order, repairs_of
+from algotrendy_core.backtest.quick_csv import read_numbers
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.kernels import Floats
 
@@ -68,9 +69,11 @@ def read_columns(path: Path | str, repair: str | Iterable[str] = Repair.NONE) ->
 def _read(path: Path) -> Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            places = _places(next(csv.reader(file), []))
-        table = _read_at_once(path, places)
-        if _has_empty_lines(path, len(table)):
+            header = next(csv.reader(file), [])
+        places = _places(header)
+        values = read_numbers(path, places, len(header))
+        table = _read_at_once(path, places) if values is None else _table(values)
+        if values is None and _has_empty_lines(path, len(table)):
             table = _read_row_by_row(path, places)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Refused("candles_unreadable", f"cannot read {path}: {error}") from error
@@ -87,7 +90,11 @@ def _read_at_once(path: Path, places: list[int]) -> Table:
         values = np.loadtxt(
             path, delimiter=",", skiprows=1, usecols=places, ndmin=2, comments=None, quotechar='"', encoding="utf-8-sig"
         )
-    return Table(values.reshape(-1, len(COLUMNS)), np.arange(2, len(values) + 2), {})
+    return _table(values.reshape(-1, len(COLUMNS)))
+
+
+def _table(values: Floats) -> Table:
+    return Table(values, np.arange(2, len(values) + 2), {})
 
 
 def _places(header: list[str]) -> list[int]:

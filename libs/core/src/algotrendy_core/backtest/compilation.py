@@ -22,6 +22,7 @@ from typing import Any
 from algotrendy_core import kernels
 from algotrendy_core.backtest import manifest as manifests
 from algotrendy_core.kernels import Step
+from algotrendy_core.numba_loading import load_numba
 from algotrendy_core.strategies.interface import AnyStrategy, Parameters
 
 _STAMP = 1_000_000_000
@@ -137,6 +138,7 @@ def _constants(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 def kernel_folder() -> Path:
     """Numba's own cache folder where one is set (``NUMBA_CACHE_DIR``), else the user's."""
+    load_numba()
     from numba import config
     from numba.misc import appdirs
 
