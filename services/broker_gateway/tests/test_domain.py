@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
+from algotrendy_broker_gateway.accounts.halting import Halting
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.domain.admission import Gate, admit, refusal_while_waiting
 from algotrendy_broker_gateway.domain.balances import adoptable, differences, movements
@@ -147,6 +149,20 @@ def test_the_gate_is_open_only_when_everything_is_proved(reconciled, halted, sto
 
     assert gate.state is state
     assert (gate.problem() is None) == (reconciled and halted is not None and stopped is None)
+
+
+async def test_the_kill_file_holds_from_the_moment_it_is_there(tmp_path):
+    file = tmp_path / "KILL"
+    gate = TradingGate()
+    gate.reconciled, gate.halted = True, False
+    halting = Halting({"main": SimpleNamespace(account="main", desk=SimpleNamespace(gate=gate))}, None, file)
+    await halting.begin()
+
+    assert gate.state is Gate.OPEN
+    file.touch()
+    assert gate.state is Gate.HALTED  # nobody has looked for it since
+    file.unlink()
+    assert gate.state is Gate.OPEN
 
 
 # -- steps -----------------------------------------------------------------------------------------------------------

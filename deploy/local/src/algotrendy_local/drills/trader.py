@@ -205,9 +205,13 @@ class Trader:
                     self.refused[terms.order_id] = refusal
                     continue
             if monotonic_s() > deadline_s:
-                why = self.refused.get(terms.order_id, "")
+                why = self.refused.get(terms.order_id) or await self._reason(terms.order_id)
                 raise NotInTime(f"an order is {status or 'nowhere'} {why}, not {' or '.join(statuses)}")
             await asyncio.sleep(0.01)
+
+    async def _reason(self, order_id: str) -> str:
+        rows = await self.rows("SELECT reason_code, reason_message FROM orders WHERE order_id = $1", order_id)
+        return "".join(f"({row['reason_code']}: {row['reason_message']})" for row in rows if row["reason_code"])
 
     async def steps(self, terms: OrderTerms) -> list[tuple[str, datetime]]:
         rows = await self.rows("SELECT status, time FROM order_steps WHERE order_id = $1 ORDER BY step", terms.order_id)

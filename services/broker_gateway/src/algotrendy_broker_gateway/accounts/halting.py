@@ -58,13 +58,18 @@ class Halting:
 
     def look(self) -> None:
         """Close or open every gate as the file is there or not; also right before anything can leave at a start."""
-        engaged = self._kill_file is not None and self._kill_file.exists()
+        engaged = self._kill_file_there()
         for running in self._accounts.values():
             if engaged != (KILL_FILE in running.desk.gate.halts):
                 self._set(running, KILL_FILE, f"the kill file {self._kill_file} is there" if engaged else None)
 
+    def _kill_file_there(self) -> bool:
+        return self._kill_file is not None and self._kill_file.exists()
+
     async def begin(self) -> None:
         """Before anything is read."""
+        for running in self._accounts.values():
+            running.desk.gate.kill_file_there = self._kill_file_there
         self.look()
 
     async def watch_kill_file(self) -> None:

@@ -16,6 +16,8 @@ class TradingGate:
         """None until risk was heard."""
         self.halts: dict[str, str] = {}
         """Why the account is halted, by who says so: the kill file, or the kill switch at account or global level."""
+        self.kill_file_there: Callable[[], bool] = lambda: False
+        """Looked at for each order, so that none leaves between the file's coming and the next round of looking."""
         self.halted_strategies: frozenset[str] = frozenset()
         self.venue_down: str | None = None
         """Where another account stands in while this one's venue is away: what to tell whoever proposed an order."""
@@ -41,7 +43,7 @@ class TradingGate:
     @property
     def halting(self) -> bool:
         """By risk, the kill switch or the kill file."""
-        return bool(self.halted or self.halts)
+        return bool(self.halted or self.halts) or self.kill_file_there()
 
     def state_for(self, strategy: str | None) -> Gate:
         """The same for an order of one strategy."""
