@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.order_sim.plan import STEPS
-from tests.faults.order_sim.run import ZEROS, figures
+from tests.faults.order_sim.run import ZEROS, batch, figures
 
 SEEDS = 200
 
@@ -30,3 +30,25 @@ def test_no_seed_breaks_a_promise():
     assert found["positions_guarded"] > SEEDS // 10
     assert found["amendments"] > SEEDS // 10
     assert found["fired_after_crash"] > 0
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        # A reduction and the exits beside it sold the position twice: at rest, as their prices came, on their way.
+        396,
+        605,
+        708,
+        788,
+        843,
+        1319,
+        # An order was told to be over before its last fill was counted, and what followed was too large by it.
+        1883,
+        # The answer to the commit of an order that waits here was lost, and its price was never looked at.
+        849,
+        1011,
+        1844,
+    ],
+)
+def test_what_was_broken_once_stays_whole(seed):
+    assert batch(range(seed, seed + 1)).verdict.broken == []

@@ -6,11 +6,15 @@ from dataclasses import replace
 from itertools import count, islice
 
 import pytest
+from algotrendy_broker_gateway.desk import guard
+from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.triggers import Triggers
+from algotrendy_broker_gateway.domain.outbound_count import ProtectiveCount
+from algotrendy_broker_gateway.domain.protection import Plan as GuardPlan
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused
 from algotrendy_common.enums import OrderType
-from algotrendy_core.order_states import Cancelled
+from algotrendy_core.order_states import Cancelled, LegEnded
 
 from tests.faults.order_sim.plan import Plan, planned
 from tests.faults.order_sim.run import quiet, simulated
@@ -86,6 +90,46 @@ def test_a_trigger_that_does_not_survive_a_crash_is_noticed(monkeypatch):
 
     monkeypatch.setattr(Triggers, "load", forgotten)
     assert "triggers_missed" in found(30, waits_here, until="triggers_missed")
+
+
+def test_a_second_leg_beside_the_first_is_noticed(monkeypatch):
+    async def taken_for_gone(cancellation, order_id, patience_s):
+        order = await cancellation._orders.now(order_id)
+        if order is not None and order.working:
+            await cancellation._books.tell(order_id, LegEnded())
+        return await cancellation._orders.now(order_id)
+
+    def in_legs(plan: Plan) -> bool:
+        return plan.sweep and OrderType.STOP in plan.holds and OrderType.OCO not in plan.holds
+
+    monkeypatch.setattr(Cancellation, "gone", taken_for_gone)
+    assert "sent_beside" in found(60, in_legs, until="sent_beside")
+
+
+# ── what guards positions ───────────────────────────────────────────────────────────────────────────────────────────
+
+PLAN = guard.plan
+
+
+def guards(plan: Plan) -> bool:
+    return plan.required
+
+
+def test_an_exit_that_does_not_follow_its_position_is_noticed(monkeypatch):
+    def only_the_first(position, leaving, brackets, live, instrument, spare):
+        return GuardPlan() if live else PLAN(position, leaving, brackets, live, instrument, spare)
+
+    monkeypatch.setattr(guard, "plan", only_the_first)
+    assert {"unprotected", "exits_too_large"} & found(30, guards, until="unprotected")
+
+
+def test_a_doubled_exit_is_noticed(monkeypatch):
+    def twice(position, leaving, brackets, live, instrument, spare):
+        return PLAN(position, leaving, brackets, (), instrument, spare) if len(live) < 2 else GuardPlan()
+
+    monkeypatch.setattr(guard, "plan", twice)
+    monkeypatch.setattr(ProtectiveCount, "objection", lambda *asked: None)
+    assert "exits_too_large" in found(30, lambda plan: guards(plan) and plan.sweep, until="exits_too_large")
 
 
 # ── the seed ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.ids import derived_id
 from algotrendy_common.money import ZERO
-from algotrendy_core.order_states import EndedLegFilled, FilledAtVenue, Open, Report
+from algotrendy_core.order_states import CancelledAtVenue, EndedLegFilled, FilledAtVenue, LegEnded, Open, Report
 
 from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.domain.margin import Margin
@@ -108,16 +108,21 @@ class Books:
             if order is not None:
                 if order.of_ended_leg(found.venue_order_id, found.client_id):
                     return await self._apply(tx, order, late_steps_of(report))
-                return await self._apply(tx, order, steps_of(report, switching=order.switching))
+                return await self._apply(tx, order, steps_of(report, switching=order.switching), found)
             order = await self._adopt(tx, found)
-            taken = await self._apply(tx, order, steps_of(report))
+            taken = await self._apply(tx, order, steps_of(report), found)
             return replace(taken, adopted=True, doubled=doubled)
 
-    async def _apply(self, tx: Transaction, order: OrderRecord, reports: Sequence[Report]) -> Taken:
+    async def _apply(
+        self, tx: Transaction, order: OrderRecord, reports: Sequence[Report], said: VenueOrder | None = None
+    ) -> Taken:
+        """``said`` is what the venue says of the order, where the reports are the venue's."""
         steps: list[Step] = []
         held: Decimal | None = None
         counted_before = False
         for report in reports:
+            if said is not None and _too_early(order, report, said):
+                break
             step = advance(order, report, self._clock.now())
             if step is None:
                 counted_before |= isinstance(report, FilledAtVenue | EndedLegFilled)
@@ -207,6 +212,13 @@ class Books:
         await self._orders.add(tx, order, history, told)
         await tx.emit(told)
         return order
+
+
+def _too_early(order: OrderRecord, report: Report, said: VenueOrder) -> bool:
+    """An end that comes before the last fills: until they are counted the order keeps what it reserves, or whoever
+    guards the position, or weighs the next order, would count on money that has been traded already."""
+    ends = isinstance(report, CancelledAtVenue | LegEnded)
+    return ends and order.traded_at(said.venue_order_id) < said.executed_quantity
 
 
 def _external(found: VenueOrder, account: str, venue: str, now: datetime) -> OrderRecord:

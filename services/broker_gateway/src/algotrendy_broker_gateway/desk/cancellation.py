@@ -18,6 +18,7 @@ from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.domain.cancel_policy import guards_as_booked
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
+from algotrendy_broker_gateway.domain.venue_report import Standing
 from algotrendy_broker_gateway.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.store.accounts import AccountStore
@@ -149,14 +150,17 @@ class Cancellation:
                 report = await self._venue.cancel(symbol, client_id, orders.venue_order_id(order.state))
                 if report is None:  # nothing works under this id any more: the venue says what became of it
                     report = await self._venue.order(symbol, client_id)
-                if report is not None:
-                    await self._reports.take(report)
-                return
+                if report is None:
+                    return
+                taken = await self._reports.take(report)
+                if report.order.standing is Standing.WORKING or not taken.order.working:
+                    return
+                self._log.info("ended, and its last fills are not listed yet", order_id=order.order_id)
             except VenueRefused as refused:
                 self._log.error("cancellation refused", order_id=order.order_id, error=str(refused))
                 return
             except (OutcomeUnknown, VenueUnreachable) as error:
                 self._log.warning("cancellation unanswered", order_id=order.order_id, error=str(error))
-                if delay_s is not None:
-                    await asyncio.sleep(delay_s)
+            if delay_s is not None:
+                await asyncio.sleep(delay_s)
         # The next comparison finds the order still working and its cancellation still wanted.

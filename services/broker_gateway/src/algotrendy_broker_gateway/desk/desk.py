@@ -77,6 +77,7 @@ class Desk:
         self._log = log("desk")
         self._cause: str | None = "start"
         self._wanted = asyncio.Event()
+        self._shortly: asyncio.TimerHandle | None = None
         self._stream_live = False
         fence = lease.fences[account.account]
         orders = OrderStore(database, account.account, venue.name, fence)
@@ -178,6 +179,7 @@ class Desk:
             app.clock,
         )
         self._reports.on_working = self.cancellation.start
+        self._reports.on_incomplete = self._compare_shortly
         self.submission.on_unknown = self._resolution.wake
         self._readying = Readying(
             database,
@@ -192,6 +194,7 @@ class Desk:
         )
         self.submission.prepare_soon = self._readying.soon
         self._readying.on_watch = self.guard.on_watch = self.triggers.add
+        self._readying.on_doubt = self.guard.on_doubt = self.triggers.doubt
         self.submission.wire = self.triggers.wire
         preparation.guarded = self.guard.guarded
         preparation.make_room = self.guard.make_room
@@ -213,6 +216,8 @@ class Desk:
     async def end(self) -> None:
         self.gate.closing = True
         patience_s = self._settings.stop_timeout.total_seconds() / 2
+        if self._shortly is not None:
+            self._shortly.cancel()
         await self._readying.drain(patience_s)
         await self.triggers.drain(patience_s)
         await self.submission.drain(patience_s)
@@ -321,6 +326,16 @@ class Desk:
         if self._cause != "start":
             self._cause = cause
         self._wanted.set()
+
+    def _compare_shortly(self) -> None:
+        """Once, after the pause of a comparison that has to be repeated."""
+        if self._shortly is None:
+            pause_s = self._settings.reconcile_retry.total_seconds()
+            self._shortly = asyncio.get_running_loop().call_later(pause_s, self._compare_now)
+
+    def _compare_now(self) -> None:
+        self._shortly = None
+        self.compare_soon("timer")
 
     async def _compare(self) -> None:
         while True:

@@ -92,7 +92,8 @@ def leaving(
 
     ``locks``: the position is the asset itself, which an order that waits at the venue has locked.
     ``spare_base`` is what the account holds beside the position: an order that only rests at the venue leaves the
-    position guarded as long as that is enough for both.
+    position guarded as long as that is enough for both. A reduction is no such order, whatever else is held: it and an
+    exit of the same quantity would together sell more than the position.
     """
     at_once = resting = ZERO
     for order in live:
@@ -101,7 +102,7 @@ def leaving(
         if order.protective:
             at_once += order.rest
         elif locks and (_at_venue(order) or order.order_id in rooms):
-            if _may_rest(order):
+            if _may_rest(order) and not order.terms.reduce_only:
                 resting += order.rest
             else:
                 at_once += order.rest

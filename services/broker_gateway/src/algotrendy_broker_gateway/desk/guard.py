@@ -26,7 +26,7 @@ from algotrendy_broker_gateway.desk.books import Taken
 from algotrendy_broker_gateway.desk.cancellation import Cancellation
 from algotrendy_broker_gateway.desk.exits import Found, exit_order, leaving, protection_changed, same
 from algotrendy_broker_gateway.desk.gate import TradingGate
-from algotrendy_broker_gateway.desk.persistence import until_stored
+from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.order_record import OrderRecord, reason_of
@@ -130,6 +130,8 @@ class Guard:
         self._memories: dict[str, _Memory] = {}
         self.on_watch: Callable[[Watch], None] = lambda watch: None
         """Told of a price that is to be waited for."""
+        self.on_doubt: Callable[[], None] = lambda: None
+        """Told that the answer of a commit was lost: a price that is to be waited for may be in the store alone."""
         self.on_wanted: Callable[[str], None] = lambda symbol: None
         """Told of a symbol that is worth looking at."""
 
@@ -230,9 +232,12 @@ class Guard:
         return any(order is not None and order.status.terminal for order in found)
 
     async def _step(self, symbol: str, memory: _Memory) -> tuple[_Step, ProtectionChanged]:
-        with self._submission.sending() as name:
-            step, told = await self._commit(symbol, memory, name)
-        return step, told
+        try:
+            with self._submission.sending() as name:
+                return await self._commit(symbol, memory, name)
+        except STORE_AWAY:
+            self.on_doubt()
+            raise
 
     async def _commit(
         self, symbol: str, memory: _Memory, name: Callable[[str], None]

@@ -252,8 +252,9 @@ class Preparation:
     ) -> tuple[Decimal | None, str | None]:
         """What the whole order may come to, None for all of it; or why nothing may. Under the account's lock.
 
-        A reduction never sells more than the position less what other reductions are selling already; nor does an
-        order that was to sell part of a guarded position, whose stop was hit while room was made.
+        A reduction never sells more than the position less what other orders at the venue may sell of it, exits that
+        could not make room among them; nor does an order that was to sell part of a guarded position, whose stop was
+        hit while room was made.
         """
         terms = order.terms
         if self._venue.capabilities.reduce_only and borrows(terms):
@@ -266,7 +267,7 @@ class Preparation:
         others = await self._orders.of_symbol(tx, terms.symbol) if terms.reduce_only else ()
         for other in others:
             leaves = other.terms.side is terms.side and other.order_id != order.order_id and not other.held
-            if leaves and not other.protective and other.status is not OrderStatus.APPROVED:
+            if leaves and other.status is not OrderStatus.APPROVED:
                 there -= other.rest
         traded = orders.filled_quantity(order.state)
         rest = (quantity if quantity is not None else terms.quantity) - traded
@@ -274,7 +275,7 @@ class Preparation:
             return quantity, None
         rounded = self._venue.instrument(terms.symbol).round_quantity(max(there, ZERO))
         if not rounded:
-            return None, f"nothing_to_reduce: the position is {position}"
+            return None, f"nothing_to_reduce: the position is {position}, of which {max(there, ZERO)} is not being sold"
         return traded + rounded, None
 
 

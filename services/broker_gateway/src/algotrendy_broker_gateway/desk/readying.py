@@ -15,7 +15,7 @@ from algotrendy_core.order_states import CancelledAtVenue, HeldByGateway, Submis
 
 from algotrendy_broker_gateway.desk.books import Books, Taken
 from algotrendy_broker_gateway.desk.gate import TradingGate
-from algotrendy_broker_gateway.desk.persistence import until_stored
+from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
 from algotrendy_broker_gateway.desk.preparation import Never, Preparation, Ready
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.admission import Gate, refusal_while_waiting
@@ -57,6 +57,8 @@ class Readying:
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self.on_watch: Callable[[Watch], None] = lambda watch: None
         """Told of a price that is to be waited for."""
+        self.on_doubt: Callable[[], None] = lambda: None
+        """Told that the answer of a commit was lost: a price that is to be waited for may be in the store alone."""
 
     def soon(self, order: OrderRecord) -> None:
         if order.order_id not in self._preparing:
@@ -90,8 +92,12 @@ class Readying:
             self._log.error("an order could not be prepared", order_id=order.order_id, exc_info=True)
 
     async def _commit_prepared(self, order: OrderRecord, verdict: Ready | Never) -> Taken | None:
-        with self._submission.sending() as name:
-            return await self._commit(order, verdict, name)
+        try:
+            with self._submission.sending() as name:
+                return await self._commit(order, verdict, name)
+        except STORE_AWAY:
+            self.on_doubt()
+            raise
 
     async def _commit(self, order: OrderRecord, verdict: Ready | Never, name: Callable[[str], None]) -> Taken | None:
         async with self._database.transaction() as tx:

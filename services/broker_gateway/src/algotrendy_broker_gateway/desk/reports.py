@@ -1,7 +1,7 @@
 """What follows from a venue's report beyond the books: fills it counts but did not bring, alarms, wanted cancellations.
 
-Invariant: after ``take`` the order's fills add up to what the venue says was executed, or the venue could not be asked
-and the next comparison will.
+Invariant: after ``take`` the order's fills add up to what the venue says was executed; where the venue cannot list them
+yet the order stays as it was, and a comparison soon asks again.
 """
 
 from collections.abc import Callable
@@ -38,6 +38,8 @@ class Reports:
         self._log = log("reports")
         self.on_working: Callable[[OrderRecord], None] = lambda order: None
         """Told of an order that is working though its cancellation is wanted."""
+        self.on_incomplete: Callable[[], None] = lambda: None
+        """Told that the venue has counted fills that it does not list yet."""
 
     async def take(self, report: VenueReport) -> Taken:
         """Into the books, again and again until they are reachable.
@@ -47,6 +49,8 @@ class Reports:
         taken = await until_stored(lambda: self._books.take(report))
         if taken.order.traded_at(report.order.venue_order_id) < report.order.executed_quantity:
             taken = await self._complete(report, taken)
+            if taken.order.traded_at(report.order.venue_order_id) < report.order.executed_quantity:
+                self.on_incomplete()
         if _cut_short(report, taken.order):
             ended = CancelledAtVenue(report.order.venue_order_id, "cut short: it was for more than the venue let it be")
             told = await until_stored(lambda: self._books.tell(taken.order.order_id, ended))

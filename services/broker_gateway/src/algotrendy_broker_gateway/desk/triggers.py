@@ -72,17 +72,36 @@ class Triggers:
         self._log = log("triggers")
         self._watches: dict[str, Watch] = {}
         self._unsaved: set[str] = set()
+        self._doubted = False
         self._firing: dict[str, asyncio.Task[None]] = {}
 
     # -- what is watched ---------------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        for watch in await self._guards.watches():
-            self._watches[watch.order_id] = watch
+        async with self._database.reading() as tx:
+            for watch in await self._guards.watches(tx):
+                self._watches[watch.order_id] = watch
 
     def add(self, watch: Watch) -> None:
         """Its row is committed."""
         self._watches[watch.order_id] = watch
+
+    def doubt(self) -> None:
+        """The answer of a commit was lost: its row may be there, and whoever tries again finds nothing left to add."""
+        self._doubted = True
+
+    async def _recall(self) -> None:
+        """Under the account's lock, behind which a commit without an answer has ended one way or the other."""
+        self._doubted = False
+        try:
+            async with self._database.transaction() as tx:
+                await self._accounts.lock(tx)
+                stored = await self._guards.watches(tx)
+        except STORE_AWAY:
+            self._doubted = True
+            raise
+        for watch in stored:
+            self._watches.setdefault(watch.order_id, watch)
 
     def changed(self, taken: Taken) -> None:
         """What has ended is watched no more."""
@@ -131,6 +150,8 @@ class Triggers:
         while True:
             await asyncio.sleep(_PAUSE_S)
             try:
+                if self._doubted:
+                    await self._recall()
                 await self._save()
             except STORE_AWAY as error:
                 self._log.warning("PostgreSQL is away", error=repr(error))
@@ -204,29 +225,32 @@ class Triggers:
     async def _next(self, watch: Watch) -> None:
         """Commit the next leg for what is left, then send it."""
         started = monotonic_s()
-        taken, sent = await until_stored(lambda: self._commit(watch))
+        try:
+            taken, sends = await until_stored(lambda: self._commit(watch))
+        except BaseException:
+            self._watches[watch.order_id] = watch
+            raise
         if taken is None:
             return
-        if sent is not None:
-            self._watches[watch.order_id] = sent
+        if sends:
             self._submission.send_leg(taken.order, started)
         self._books.on_change(taken)
 
-    async def _commit(self, watch: Watch) -> tuple[Taken | None, Watch | None]:
+    async def _commit(self, watch: Watch) -> tuple[Taken | None, bool]:
         with self._submission.sending() as name:
             return await self._commit_leg(watch, name)
 
-    async def _commit_leg(self, watch: Watch, name: Callable[[str], None]) -> tuple[Taken | None, Watch | None]:
+    async def _commit_leg(self, watch: Watch, name: Callable[[str], None]) -> tuple[Taken | None, bool]:
         async with self._database.transaction() as tx:
             await self._accounts.lock(tx)
             order = await self._orders.by_id(tx, watch.order_id)
             if order is None or not order.held:
-                return None, None
+                return None, False
             if order.cancel_requested:
-                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, "cancelled")), None
+                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, "cancelled")), False
             quantity, refusal = await self._preparation.reducible(tx, order)
             if refusal is not None:
-                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal)), None
+                return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal)), False
             if order.submitted_at is not None:
                 order = await self._orders.next_leg(tx, order)
             name(order.order_id)
@@ -234,4 +258,6 @@ class Triggers:
             assert taken.order.status is OrderStatus.SUBMITTING
             after = after_sending(watch, order.terms)
             await self._guards.save_watch(tx, after)
-            return taken, after
+            # Before the commit: where its answer is lost, the leg leaves from the books, and as the one it is.
+            self._watches[watch.order_id] = after
+            return taken, True

@@ -62,14 +62,13 @@ class GuardStore:
             watch.to_json(),
         )
 
-    async def watches(self) -> list[Watch]:
+    async def watches(self, tx: Transaction) -> list[Watch]:
         """Of live orders."""
-        async with self._database.reading() as tx:
-            rows = await tx.fetch(
-                "SELECT watches.document FROM watches JOIN orders USING (order_id) WHERE watches.account = $1"
-                " AND status NOT IN ('filled', 'cancelled', 'rejected', 'refused')",
-                self._account,
-            )
+        rows = await tx.fetch(
+            "SELECT watches.document FROM watches JOIN orders USING (order_id) WHERE watches.account = $1"
+            " AND status NOT IN ('filled', 'cancelled', 'rejected', 'refused')",
+            self._account,
+        )
         return [Watch.from_json(row["document"]) for row in rows]
 
     # -- brackets ----------------------------------------------------------------------------------------------
