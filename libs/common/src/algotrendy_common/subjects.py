@@ -139,7 +139,7 @@ CATALOGUE: tuple[Subject, ...] = (
         (market.BookSnapshotTaken,),
         MARKET,
         ("ingest",),
-        {"broker_gateway": Delivery.HOT},
+        {"broker_gateway": Delivery.HOT, "ingest": Delivery.BATCH},
         "Best levels of the order book",
     ),
     Subject(
@@ -155,7 +155,12 @@ CATALOGUE: tuple[Subject, ...] = (
         (market.FeedHealthChanged,),
         MARKET,
         ("ingest",),
-        {"broker_gateway": Delivery.HOT, "risk": Delivery.HOT, "gateway": Delivery.HOT},
+        {
+            "broker_gateway": Delivery.HOT,
+            "risk": Delivery.HOT,
+            "gateway": Delivery.HOT,
+            "ingest": Delivery.BATCH,
+        },
         "How well a venue's feed is",
     ),
     Subject(
@@ -163,7 +168,7 @@ CATALOGUE: tuple[Subject, ...] = (
         (signal.SignalRaised,),
         SIGNAL,
         ("agent",),
-        _HOT_AT_GATEWAY,
+        {"gateway": Delivery.HOT, "ingest": Delivery.BATCH},
         "A strategy changed its mind",
     ),
     Subject(

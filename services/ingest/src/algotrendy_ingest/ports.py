@@ -7,7 +7,8 @@ from typing import Protocol
 
 from algotrendy_common.enums import Severity, Timeframe
 from algotrendy_common.events.event import Event
-from algotrendy_common.events.market import QuoteChanged, TradePrinted
+from algotrendy_common.events.market import BookSnapshotTaken, FeedHealthChanged, QuoteChanged, TradePrinted
+from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.rpc.ingest import Candle, InstrumentInfo, RecordedQuote
 from algotrendy_core.bars import Bar
 
@@ -86,6 +87,12 @@ class History(Protocol):
     async def write_quotes(self, quotes: Sequence[QuoteChanged]) -> None: ...
 
     async def write_bars(self, venue: str, symbol: str, bars: Sequence[Candlestick]) -> None: ...
+
+    async def write_books(self, books: Sequence[BookSnapshotTaken]) -> None: ...
+
+    async def write_signals(self, signals: Sequence[SignalRaised]) -> None: ...
+
+    async def write_health(self, readings: Sequence[FeedHealthChanged]) -> None: ...
 
     async def candles(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None, limit: int

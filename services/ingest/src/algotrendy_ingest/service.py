@@ -8,6 +8,7 @@ from algotrendy_common.events.market import (
     QuoteChanged,
     TradePrinted,
 )
+from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.rpc import ingest as rpc
 
 from algotrendy_ingest.following import Followed, follow
@@ -28,6 +29,9 @@ def build_app(settings: IngestSettings) -> App:
     app.reads_batches(TradePrinted, recorder.trades)
     app.reads_batches(QuoteChanged, recorder.quotes)
     app.reads_batches(BarUpdated, recorder.bars)
+    app.reads_batches(BookSnapshotTaken, recorder.books)
+    app.reads_batches(FeedHealthChanged, recorder.health)
+    app.reads_batches(SignalRaised, recorder.signals)
     app.answers(rpc.CANDLES, questions.candles)
     app.answers(rpc.INSTRUMENTS, questions.instruments)
     app.answers(rpc.QUOTES, questions.quotes)

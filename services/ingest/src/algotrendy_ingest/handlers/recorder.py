@@ -10,7 +10,14 @@ from datetime import timedelta
 from itertools import groupby
 
 from algotrendy_common.clock import Clock
-from algotrendy_common.events.market import BarUpdated, QuoteChanged, TradePrinted
+from algotrendy_common.events.market import (
+    BarUpdated,
+    BookSnapshotTaken,
+    FeedHealthChanged,
+    QuoteChanged,
+    TradePrinted,
+)
+from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.telemetry import log
 
 from algotrendy_ingest.errors import StoreAway
@@ -18,6 +25,7 @@ from algotrendy_ingest.metrics import ROWS_MADE_GOOD
 from algotrendy_ingest.ports import History
 
 _OWED_AT_MOST = 200_000
+_CORRECTED_AT_MOST = 10_000
 _AUDIT_S = 2.0
 _ROWS = 500
 
@@ -31,6 +39,8 @@ class Recorder:
         self._overdue_after = overdue_after
         self._clock = clock
         self._owed: dict[Key, Recorded] = {}
+        self._corrected: dict[Key, None] = {}
+        """Candles that were told again, in the order of that: the bus may bring what they were before once more."""
         self._log = log("recorder")
 
     # -- what the bus brings ---------------------------------------------------------------------------------
@@ -46,6 +56,15 @@ class Recorder:
         closed = [bar for bar in batch if bar.closed]
         await self._write_bars(closed)
         self._settle(closed)
+
+    async def books(self, batch: list[BookSnapshotTaken]) -> None:
+        await self._store.write_books(batch)
+
+    async def signals(self, batch: list[SignalRaised]) -> None:
+        await self._store.write_signals(batch)
+
+    async def health(self, batch: list[FeedHealthChanged]) -> None:
+        await self._store.write_health(batch)
 
     # -- the ledger ------------------------------------------------------------------------------------------
 
@@ -87,12 +106,21 @@ class Recorder:
         def place(bar: BarUpdated) -> tuple[str, str]:
             return bar.venue, bar.symbol
 
-        for (venue, symbol), group in groupby(sorted(bars, key=place), key=place):
+        for bar in bars:
+            if bar.corrected:
+                self._corrected[_key(bar)] = None
+        while len(self._corrected) > _CORRECTED_AT_MOST:
+            del self._corrected[next(iter(self._corrected))]
+        valid = [bar for bar in bars if bar.corrected or _key(bar) not in self._corrected]
+        for (venue, symbol), group in groupby(sorted(valid, key=place), key=place):
             await self._store.write_bars(venue, symbol, tuple(group))
 
     def _settle(self, events: Sequence[Recorded]) -> None:
         for event in events:
-            self._owed.pop(_key(event), None)
+            owed = self._owed.get(_key(event))
+            # A candle that was told again is owed as it is now; what it was before settles nothing.
+            if owed is not None and (isinstance(event, TradePrinted) or owed.event_id == event.event_id):
+                del self._owed[_key(event)]
 
 
 def _key(event: Recorded) -> Key:

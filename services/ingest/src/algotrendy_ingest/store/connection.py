@@ -17,6 +17,7 @@ from algotrendy_ingest.metrics import ROWS_WRITTEN
 from algotrendy_ingest.store import tables
 
 _TIMEOUT_S = 5.0
+_COPY_TIMEOUT_S = 900.0
 YEAR = timedelta(days=365)
 
 type Row = tuple[dict[str, str | None], dict[str, Any], datetime]
@@ -76,6 +77,25 @@ class Quest:
                 kind = "MATERIALIZED VIEW" if is_view else "TABLE"
                 await self.command(f"ALTER {kind} {name} SET TTL {wanted.days} DAYS")
 
+    async def rebuild(self, name: str) -> None:
+        """A table anew, with the rows that can be read of the old one; what was written and not applied is gone."""
+        anew = f"{name}_rebuilt"
+        async with self._writing:
+            await self.command(f"DROP TABLE IF EXISTS {anew}")
+            await self.command(tables.statement(name, self.retention, self.candle_retention, called=anew))
+            await self.command(f"INSERT INTO {anew} SELECT * FROM {name}", timeout_s=_COPY_TIMEOUT_S)
+            await self._applied(anew)
+            await self.command(f"DROP TABLE {name}")
+            await self.command(f"RENAME TABLE {anew} TO {name}")
+            await self.migrate()
+
+    async def _applied(self, name: str) -> None:
+        """Until all that was written to a table can be read."""
+        behind = f"SELECT 1 FROM wal_tables() WHERE name = '{name}' AND writerTxn < sequencerTxn"
+        async with asyncio.timeout(_COPY_TIMEOUT_S):
+            while await self.command(behind):
+                await asyncio.sleep(0.1)
+
     # -- rows ------------------------------------------------------------------------------------------------
 
     async def write(self, table: str, rows: Iterable[Row]) -> None:
@@ -112,10 +132,10 @@ class Quest:
             await self.migrate()
         return await self.command(sql)
 
-    async def command(self, sql: str) -> list[Any]:
+    async def command(self, sql: str, timeout_s: float = _TIMEOUT_S) -> list[Any]:
         """The same whatever is there yet."""
         try:
-            answer = await self._http.get("/exec", params={"query": sql, "nm": "true"})
+            answer = await self._http.get("/exec", params={"query": sql, "nm": "true"}, timeout=timeout_s)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise StoreAway(f"QuestDB does not answer: {error!r}") from error

@@ -71,13 +71,19 @@ def is_candles(name: str) -> bool:
 
 
 def statements(retention: timedelta, candle_retention: timedelta) -> Iterator[str]:
-    for name, (columns, keys) in TABLES.items():
-        days = (candle_retention if is_candles(name) else retention).days
-        yield (
-            f"CREATE TABLE IF NOT EXISTS {name} ({columns})"
-            f" TIMESTAMP(ts) PARTITION BY DAY TTL {days} DAYS WAL DEDUP UPSERT KEYS({keys})"
-        )
+    for name in TABLES:
+        yield statement(name, retention, candle_retention)
     yield from CHANGES
+
+
+def statement(name: str, retention: timedelta, candle_retention: timedelta, *, called: str | None = None) -> str:
+    """Makes a table, under another name where ``called`` says so."""
+    columns, keys = TABLES[name]
+    days = (candle_retention if is_candles(name) else retention).days
+    return (
+        f"CREATE TABLE IF NOT EXISTS {called or name} ({columns})"
+        f" TIMESTAMP(ts) PARTITION BY DAY TTL {days} DAYS WAL DEDUP UPSERT KEYS({keys})"
+    )
 
 
 def view_statement(timeframe: Timeframe, candle_retention: timedelta) -> str:
