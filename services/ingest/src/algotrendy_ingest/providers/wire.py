@@ -5,9 +5,11 @@ Invariant: a key never leaves this file but on the wire: no error bears an URL, 
 
 import logging
 import re
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 from algotrendy_common.clock import Clock
@@ -31,6 +33,12 @@ class _Masked(logging.Filter):
 _MASK = _Masked()
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Once a process: reading the certificates takes tens of milliseconds."""
+    return httpx.create_ssl_context()
+
+
 class Wire:
     def __init__(self, provider: Provider, settings: ProviderSettings, clock: Clock) -> None:
         self._provider = provider
@@ -40,6 +48,7 @@ class Wire:
             base_url=settings.base_url or provider.base_url,
             timeout=settings.timeout.total_seconds(),
             follow_redirects=False,
+            verify=_tls(),
         )
         self._timeout_s = settings.timeout.total_seconds()
         logging.getLogger("httpx").addFilter(_MASK)  # adding it again changes nothing
