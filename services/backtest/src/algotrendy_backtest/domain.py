@@ -5,7 +5,7 @@ Invariant: every float of a result passes ``money.from_float`` on its way out, a
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -124,35 +124,53 @@ def statistics_of(result: BacktestResult) -> dict[str, float | int | str | None]
 
 
 def _fills(result: BacktestResult, instrument: Instrument) -> tuple[RunTrade, ...]:
+    fills = result.fills
+    columns = zip(
+        map(from_ms, fills["time"].tolist()),
+        fills["side"].tolist(),
+        _amounts(fills["price"], instrument.price_step),
+        _amounts(fills["quantity"], instrument.quantity_step),
+        _amounts(fills["fee"], FEE_STEP),
+        _amounts(fills["realised"], FEE_STEP),
+        strict=True,
+    )
+    buy, sell = Side.BUY.value, Side.SELL.value
     return tuple(
-        RunTrade(
-            time=from_ms(int(fill["time"])),
-            side=(Side.BUY if fill["side"] > 0 else Side.SELL).value,
-            price=from_float(fill["price"], instrument.price_step),
-            quantity=from_float(fill["quantity"], instrument.quantity_step),
-            fee=from_float(fill["fee"], FEE_STEP),
-            pnl=from_float(fill["realised"], FEE_STEP),
-        )
-        for fill in result.fills
+        RunTrade(time=time, side=buy if side > 0 else sell, price=price, quantity=quantity, fee=fee, pnl=pnl)
+        for time, side, price, quantity, fee, pnl in columns
     )
 
 
 def _round_trips(result: BacktestResult, instrument: Instrument) -> tuple[RoundTrip, ...]:
     # An average over fills lies between the steps of the venue's prices.
     price_step = instrument.price_step / 1_000_000
+    trades = result.trades
     return tuple(
-        RoundTrip(
-            entry_time=from_ms(int(trade["entry_time"])),
-            exit_time=from_ms(int(trade["exit_time"])),
-            side=("long" if trade["side"] > 0 else "short"),
-            quantity=from_float(trade["quantity"], instrument.quantity_step),
-            entry_price=from_float(trade["entry_price"], price_step),
-            exit_price=from_float(trade["exit_price"], price_step),
-            fees=from_float(trade["fees"], FEE_STEP),
-            profit=from_float(trade["profit"], FEE_STEP),
+        map(
+            RoundTrip,
+            map(from_ms, trades["entry_time"].tolist()),
+            map(from_ms, trades["exit_time"].tolist()),
+            ("long" if side > 0 else "short" for side in trades["side"].tolist()),
+            _amounts(trades["quantity"], instrument.quantity_step),
+            _amounts(trades["entry_price"], price_step),
+            _amounts(trades["exit_price"], price_step),
+            _amounts(trades["fees"], FEE_STEP),
+            _amounts(trades["profit"], FEE_STEP),
         )
-        for trade in result.trades
     )
+
+
+def _amounts(column: Any, step: Decimal) -> list[Decimal]:
+    """``from_float`` over a column. Where the step is a power of ten the same number is found in half the time."""
+    tenth = step.as_tuple().digits == (1,)
+    return [_at_power_of_ten(value, step) if tenth else from_float(value, step) for value in column.tolist()]
+
+
+def _at_power_of_ten(value: float, step: Decimal) -> Decimal:
+    try:
+        return Decimal(repr(value)).quantize(step, ROUND_HALF_EVEN)
+    except InvalidOperation:  # no number, or one of more digits than there is room for
+        return from_float(value, step)
 
 
 def equity_points(equity: Floats, bars: BarSeries, most: int = EQUITY_POINTS) -> tuple[RunEquity, ...]:

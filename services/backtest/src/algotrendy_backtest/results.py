@@ -6,8 +6,7 @@ Invariant: amounts are written exactly as they are stored, as text; what can be 
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -44,8 +43,8 @@ def result_document(spec: BacktestSpec, outcome: Outcome, equity: Iterable[RunEq
         "result_hash": outcome.result_hash,
         "statistics": outcome.statistics,
         "conventions": CONVENTIONS,
-        "trades": [_plain(asdict(trip)) for trip in outcome.round_trips],
-        "fills": [fill.model_dump(mode="json") for fill in outcome.fills],
+        "trades": _rows(outcome.round_trips, _TRADE_COLUMNS),
+        "fills": _rows(outcome.fills, _FILL_COLUMNS),
         "equity": [
             {"time": _text(point.time), "equity": plain(point.equity)}
             for point in (outcome.equity if equity is None else equity)
@@ -72,8 +71,17 @@ def write_result(
     path = folder / "equity.csv"
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("timestamp_ms,equity\n")
-        file.write("".join([f"{time},{value!r}\n" for time, value in zip(times_ms, equity, strict=True)]))
+        file.writelines(_curve_lines(times_ms, equity))
     return [*written, path]
+
+
+def _curve_lines(times_ms: Sequence[int], equity: Sequence[float]) -> Iterator[str]:
+    """While nothing is held the equity stands still, and spelling a number is what takes the time."""
+    last, text = None, ""
+    for time, value in zip(times_ms, equity, strict=True):
+        if value != last:
+            last, text = value, f",{value!r}\n"
+        yield f"{time}{text}"
 
 
 def write_pages(
@@ -111,8 +119,8 @@ def _csv(path: Path, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Pa
     return path
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _text(value) for name, value in row.items()}
+def _rows(records: Iterable[Any], columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{name: _text(getattr(record, name)) for name in columns} for record in records]
 
 
 def _text(value: Any) -> Any:
