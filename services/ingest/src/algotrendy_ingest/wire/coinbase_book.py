@@ -48,7 +48,7 @@ class Books:
         if book.crossed:
             return [market.lose(Cause.CROSSED, f"bid {bids[0][0]}, ask {asks[0][0]}")]
         book.sequence = book.sequence + 1 if change.sequence is None else change.sequence
-        book.event_time_ms = max(book.event_time_ms, to_ms(change.time))
+        book.event_time_ms = to_ms(change.time)
         book.ready = True
         heard: list[Heard] = [BookMoved(symbol, received)]
         if bids and asks and self._tops.get(symbol) != (bids[0], asks[0]):

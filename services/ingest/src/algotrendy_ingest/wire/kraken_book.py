@@ -50,7 +50,7 @@ def take(market: Market, change: Change, depth: int, precision: Precision | None
     if book.crossed:
         return market.lose(Cause.CROSSED, f"bid {book.bids.best(1)[0][0]}, ask {book.asks.best(1)[0][0]}")
     book.sequence += 1  # Kraken numbers nothing: how many messages made this book
-    book.event_time_ms = max(book.event_time_ms, change.time_ms)
+    book.event_time_ms = change.time_ms
     book.ready = True
     return None
 
