@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from algotrendy_common.enums import Side, Timeframe
-from algotrendy_ingest.adapters import binance_wire as wire
-from algotrendy_ingest.adapters.ccxt_feed import repointed
+from algotrendy_ingest.adapters import binance as rest
+from algotrendy_ingest.adapters.ccxt_rest import repointed
 from algotrendy_ingest.domain.ticks import Stamp
+from algotrendy_ingest.wire import binance as wire
 
 PAYLOADS = Path(__file__).parent / "payloads"
 NOW = Stamp(datetime(2026, 1, 1, tzinfo=UTC), 5.0, 1)
@@ -37,7 +38,7 @@ def test_a_quote_takes_the_time_it_is_given():
 
 
 def test_a_candle():
-    bar = wire.bar_of(payload("klines")[0], Timeframe.M1)
+    bar = rest.bar_of(payload("klines")[0], Timeframe.M1)
     assert bar.open_time == datetime(2017, 7, 3, 0, 0, tzinfo=UTC)
     assert (bar.open, bar.high, bar.low, bar.close) == tuple(
         map(Decimal, ("0.01634790", "0.80000000", "0.01575800", "0.01577100"))
@@ -48,7 +49,7 @@ def test_a_candle():
 
 
 def test_a_trade_of_the_past():
-    trade = wire.historic_trade_of(payload("trades")[0], "LTC-BTC", NOW)
+    trade = rest.historic_trade_of(payload("trades")[0], "LTC-BTC", NOW)
     assert (trade.sequence, trade.price, trade.quantity, trade.side) == (
         28457, Decimal("4.000001"), Decimal(12), Side.SELL
     )  # fmt: skip
@@ -71,9 +72,6 @@ def test_a_trade_without_a_field_is_refused(field):
         wire.trade_of(message, "BNB-BTC", NOW)
 
 
-def test_every_address_is_replaced_and_every_path_kept():
+def test_every_rest_address_is_replaced_and_every_path_kept():
     urls = {"public": "https://api.binance.com/api/v3", "ws": {"spot": "wss://stream.binance.com:9443/ws"}}
-    assert repointed(urls, "http://127.0.0.1:1", "ws://127.0.0.1:2") == {
-        "public": "http://127.0.0.1:1/api/v3",
-        "ws": {"spot": "ws://127.0.0.1:2/ws"},
-    }
+    assert repointed(urls, "http://127.0.0.1:1") == {"public": "http://127.0.0.1:1/api/v3", "ws": urls["ws"]}

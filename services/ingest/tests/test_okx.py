@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,12 +13,13 @@ from algotrendy_common.enums import Timeframe
 from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged, TradePrinted
 from algotrendy_common.rpc import ingest as rpc
 from algotrendy_common.rpc.call import Nothing
-from algotrendy_ingest.adapters.okx import OkxFeed
-from algotrendy_ingest.adapters.okx_wire import quote_of, trade_of
+from algotrendy_ingest.adapters.opening import open_feed
+from algotrendy_ingest.adapters.socket_feed import SocketFeed
 from algotrendy_ingest.domain.tape import Gap, Place, Tape
-from algotrendy_ingest.domain.ticks import BookTick, QuoteTick, Stamp, StreamLost, TradeTick
+from algotrendy_ingest.domain.ticks import BookLost, BookTick, QuoteTick, Stamp, StreamLost, TradeTick
 from algotrendy_ingest.errors import VenueAway
 from algotrendy_ingest.settings import FeedSettings
+from algotrendy_ingest.wire.okx import OkxLine, quote_of, trade_of
 from algotrendy_simulator.testing import running_venue
 
 SPOT, PERPETUAL = "BTC-USDT", "BTC-USDT-PERP"
@@ -31,16 +33,16 @@ async def okx():
         yield running
 
 
-def feed_of(http: str, ws: str, symbols: tuple[str, ...] = (SPOT, PERPETUAL)) -> OkxFeed:
+def feed_of(http: str, ws: str, symbols: tuple[str, ...] = (SPOT, PERPETUAL)) -> SocketFeed:
     patience = timedelta(seconds=60)
-    return OkxFeed(
-        http, ws, symbols, SystemClock(),
+    return open_feed(
+        "okx", http, ws, symbols, SystemClock(),
         book_interval=timedelta(seconds=0.1), mute_after=patience, mute_trades_after=patience,
     )  # fmt: skip
 
 
 @asynccontextmanager
-async def listening(feed: OkxFeed) -> AsyncIterator[list]:
+async def listening(feed: SocketFeed) -> AsyncIterator[list]:
     messages: list = []
     await feed.instruments()
     running = asyncio.create_task(feed.run(messages.append))
@@ -66,7 +68,7 @@ async def the_book_is_the_venues(okx, messages, until):
 
 
 def test_trades_that_come_as_one_leave_no_hole_and_hide_none():
-    trade = trade_of(ROW, PERPETUAL, Decimal("0.01"), NOW)
+    trade = trade_of(ROW, replace(OkxLine.market_of(PERPETUAL), contract_size=Decimal("0.01")), NOW)
     assert (trade.quantity, trade.sequence, trade.count) == (Decimal("0.03"), 130, 4)
     assert Tape(last=126).place(trade.sequence, trade.count) is Place.NEXT
     assert Tape(last=124).place(trade.sequence, trade.count) == Gap(125, 126)
@@ -75,12 +77,12 @@ def test_trades_that_come_as_one_leave_no_hole_and_hide_none():
 @pytest.mark.parametrize("change", [{"px": 1.5}, {"sz": "0"}, {"side": "up"}, {"tradeId": "x"}])
 def test_what_is_not_exactly_a_trade_is_refused(change):
     with pytest.raises(ValueError):
-        trade_of(ROW | change, SPOT, Decimal(1), NOW)
+        trade_of(ROW | change, OkxLine.market_of(SPOT), NOW)
 
 
 def test_half_a_book_has_no_best_prices():
     row = {"bids": [["1", "2", "0", "1"]], "asks": [], "ts": "1700000000000"}
-    assert quote_of(row, SPOT, Decimal(1), NOW) is None
+    assert quote_of(row, OkxLine.market_of(SPOT), NOW) is None
 
 
 async def test_a_pair_and_its_perpetual_are_heard_in_base(okx, until):
@@ -100,14 +102,20 @@ async def test_a_pair_and_its_perpetual_are_heard_in_base(okx, until):
 
 
 async def test_a_book_with_a_hole_is_built_anew(okx, until):
-    """Whether ccxt says so or asks for a new snapshot by itself: what is told in the end is the venue's book."""
+    """By a snapshot of its own, on the socket that is there."""
     async with listening(feed_of(okx.http, okx.ws)) as messages:
         await until(lambda: any(isinstance(m, BookTick) and m.symbol == PERPETUAL for m in messages))
-        for _ in range(3):
+        for gaps in (1, 2, 3):
             await okx.admin("POST", "/admin/sockets/gap", {"symbol": "BTCUSDT-PERP"})
-            heard = [m for m in messages if isinstance(m, BookTick)]
-            await until(lambda heard=heard: len([m for m in messages if isinstance(m, BookTick)]) > len(heard) + 4)
+            await until(lambda gaps=gaps: sum(isinstance(m, BookLost) for m in messages) == gaps)
+            told = len(messages)
+            await until(
+                lambda told=told: any(isinstance(m, BookTick) and m.symbol == PERPETUAL for m in messages[told:])
+            )
         assert await the_book_is_the_venues(okx, messages, until)
+        lost = [(m.symbol, m.cause) for m in messages if isinstance(m, BookLost)]
+        assert lost == [(PERPETUAL, "sequence")] * 3
+        assert not any(isinstance(m, StreamLost) for m in messages)
 
 
 async def test_history_comes_from_where_it_was_asked(okx):

@@ -151,6 +151,22 @@ CATALOGUE: tuple[Subject, ...] = (
         "A candle as it grows, and when it is closed",
     ),
     Subject(
+        "md.mark.{venue}.{symbol}",
+        (market.MarkPriceChanged,),
+        MARKET,
+        ("ingest",),
+        {},
+        "What a perpetual's positions are valued at",
+    ),
+    Subject(
+        "md.funding.{venue}.{symbol}",
+        (market.FundingRateChanged,),
+        MARKET,
+        ("ingest",),
+        {},
+        "A perpetual's next funding payment",
+    ),
+    Subject(
         "md.health.{venue}",
         (market.FeedHealthChanged,),
         MARKET,

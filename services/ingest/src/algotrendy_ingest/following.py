@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from algotrendy_common.app import App
 
-from algotrendy_ingest.adapters.registry import feed_class
+from algotrendy_ingest.adapters.opening import open_feed
 from algotrendy_ingest.domain.health import FeedHealth
 from algotrendy_ingest.domain.market import Market
 from algotrendy_ingest.domain.series import BarSeries
@@ -38,7 +38,8 @@ class Followed:
 
 
 def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History, recorder: Recorder) -> Followed:
-    feed: Feed = feed_class(one.venue)(
+    feed: Feed = open_feed(
+        one.venue,
         *one.addresses,
         one.symbols,
         app.clock,

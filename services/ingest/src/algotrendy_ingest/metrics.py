@@ -12,6 +12,8 @@ MISSED_TRADES = Counter(
     "algotrendy_feed_missed_trades_total", "Trades missed, by what became of them", ["venue", "fate"]
 )
 LOST = Counter("algotrendy_feed_lost_total", "Subscriptions that ended and were taken up again", ["venue", "stream"])
+BOOKS_LOST = Counter("algotrendy_feed_books_lost_total", "Books found wrong and built anew", ["venue", "cause"])
+REFUSED = Counter("algotrendy_feed_refused_total", "What venues would not do on a public socket", ["venue"])
 CANDLES_FETCHED = Counter("algotrendy_candles_fetched_total", "Candles taken from a venue's history", ["venue", "why"])
 PUBLISH_SECONDS = Histogram(
     "algotrendy_feed_publish_seconds", "From a message read to its event on the bus", ["venue", "kind"], buckets=_FAST

@@ -5,6 +5,8 @@ from algotrendy_common.events.market import (
     BarUpdated,
     BookSnapshotTaken,
     FeedHealthChanged,
+    FundingRateChanged,
+    MarkPriceChanged,
     QuoteChanged,
     TradePrinted,
 )
@@ -26,6 +28,7 @@ def build_app(settings: IngestSettings) -> App:
     questions = Questions({one.feed.venue: one.asked for one in followed}, store)
 
     app.publishes(TradePrinted, QuoteChanged, BookSnapshotTaken, BarUpdated, FeedHealthChanged)
+    app.publishes(MarkPriceChanged, FundingRateChanged)
     app.reads_batches(TradePrinted, recorder.trades)
     app.reads_batches(QuoteChanged, recorder.quotes)
     app.reads_batches(BarUpdated, recorder.bars)

@@ -1,19 +1,19 @@
 """What ingest is told: which instruments of which venues, where history is kept, and how long silence may last."""
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Self
 
-from algotrendy_common.ids import Symbol
+from algotrendy_common.ids import Symbol, Venue
 from algotrendy_common.settings import Section, ServiceSettings
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from algotrendy_ingest.adapters.registry import ADDRESSES
+from algotrendy_ingest.adapters.registry import ADAPTERS
 
 
 class FeedSettings(Section):
     """One venue's feed."""
 
-    venue: Literal["binance", "okx"]
+    venue: Venue
     symbols: tuple[Symbol, ...] = Field(min_length=1)
     """``BTC-USDT`` is spot, ``BTC-USDT-PERP`` a perpetual."""
     http_url: str | None = Field(None, pattern="^https?://")
@@ -22,8 +22,15 @@ class FeedSettings(Section):
 
     @property
     def addresses(self) -> tuple[str, str]:
-        http, ws = ADDRESSES[self.venue]
-        return self.http_url or http, self.ws_url or ws
+        adapter = ADAPTERS[self.venue]
+        return self.http_url or adapter.http, self.ws_url or adapter.ws
+
+    @field_validator("venue")
+    @classmethod
+    def _is_known(cls, venue: str) -> str:
+        if venue not in ADAPTERS:
+            raise ValueError(f"there is no feed of {venue}, only of {', '.join(sorted(ADAPTERS))}")
+        return venue
 
 
 class IngestSettings(ServiceSettings):

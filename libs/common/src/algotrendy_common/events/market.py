@@ -67,6 +67,26 @@ class BarUpdated(Event):
     """A closed candle told again, because a trade of it came late."""
 
 
+class MarkPriceChanged(Event):
+    """What a perpetual's positions are valued at."""
+
+    venue: Venue
+    symbol: Symbol
+    mark: Price
+    index: Price | None = None
+    """The underlying's, over several venues, where this one tells it along."""
+
+
+class FundingRateChanged(Event):
+    """A perpetual's next funding payment, as it stands."""
+
+    venue: Venue
+    symbol: Symbol
+    rate: Amount
+    """Of a position's value; positive where longs pay."""
+    pays_at: Instant
+
+
 class FeedHealthChanged(Event):
     """How well a venue's feed is, published on change and at least every few seconds."""
 
@@ -77,6 +97,13 @@ class FeedHealthChanged(Event):
     last_message_at: Instant | None
     stale_symbols: tuple[Symbol, ...]
     gaps: int
+    """Times that trades were missed or a book was found wrong, since the service began."""
     reconnects: int
     replay: bool
     """True where the venue plays recorded data."""
+    lag_ms: float | None = None
+    """From a trade at the venue to our reading of it, by both clocks; median of the last minute. None in a replay."""
+    watermark: Instant | None = None
+    """By the venue's clock: up to here no trade is missing that could be had. None before the first message."""
+    missing_trades: int = 0
+    """Trades missed that the venue would not tell afterwards either."""

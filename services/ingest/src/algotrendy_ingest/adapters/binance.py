@@ -1,109 +1,119 @@
-"""Binance spot's public data: sockets kept and books built by ccxt.pro, trades and quotes read from the raw message.
+"""Binance's public REST: spot, and USDT perpetuals behind paths and an address of their own.
 
-Invariant: as ``ccxt_feed``; trades are numbered without holes there, and a best price has neither a name nor a time.
+Invariant: what is not exactly a trade or a candle raises (ValueError, KeyError, TypeError); nothing is guessed and
+nothing passes through a float. Trades of perpetuals are those that the socket tells: a taker's at one price together.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
 
-from algotrendy_common.clock import Clock, from_ms, to_ms
-from algotrendy_common.enums import Timeframe
+from algotrendy_common.clock import from_ms, to_ms
+from algotrendy_common.enums import Side, Timeframe
 from algotrendy_common.lean_ccxt import load_ccxt
 from algotrendy_common.rpc.ingest import InstrumentInfo
 from algotrendy_core.bars import Bar
 
-from algotrendy_ingest.adapters.binance_wire import (
-    VENUE,
-    bar_of,
-    historic_trade_of,
-    instrument_of,
-    quote_of,
-    trade_of,
-)
-from algotrendy_ingest.adapters.ccxt_feed import CcxtFeed, Tapped
-from algotrendy_ingest.domain.ticks import Message, Stamp, Stream, TradeTick
+from algotrendy_ingest.adapters.ccxt_rest import CcxtRest
+from algotrendy_ingest.adapters.numbers import number, positive
+from algotrendy_ingest.domain.ticks import Stamp, TradeTick
+from algotrendy_ingest.wire.binance import aggregate_of
+from algotrendy_ingest.wire.binance_names import PERPETUAL, id_of
 
 ccxt = load_ccxt("binance")
 
+VENUE = "binance"
 _PAGE = 1000
+_MAX_LEVERAGE = Decimal(20)
+"""What every account may have; more is told only to the account itself."""
 
 
-class _Exchange(Tapped, ccxt.pro.binance):  # type: ignore[misc, name-defined]  # ccxt has no types
-    """ccxt's Binance with a tap on its sockets."""
+class BinanceRest(CcxtRest):
+    venue: ClassVar[str] = VENUE
+    hosts: ClassVar[dict[str, str]] = {"/fapi": "https://fapi.binance.com"}
 
+    def new_exchange(self, symbols: tuple[str, ...]) -> Any:
+        kinds = sorted({"linear" if symbol.endswith(PERPETUAL) else "spot" for symbol in symbols})
+        return ccxt.async_support.binance({"options": {"defaultType": "spot", "fetchMarkets": {"types": kinds}}})
 
-class BinanceFeed(CcxtFeed):
-    """A ``Feed``."""
+    def ccxt_name(self, symbol: str) -> str:
+        base, quote, *perpetual = symbol.split("-")
+        return f"{base}/{quote}:{quote}" if perpetual else f"{base}/{quote}"
 
-    def __init__(
-        self,
-        http_url: str,
-        ws_url: str,
-        symbols: tuple[str, ...],
-        clock: Clock,
-        *,
-        book_interval: timedelta,
-        mute_after: timedelta,
-        mute_trades_after: timedelta,
-    ) -> None:
-        self._symbols = {symbol.replace("-", ""): symbol for symbol in symbols}
-        config = {"options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}, "newUpdates": True}
-        super().__init__(
-            VENUE,
-            _Exchange(config),
-            http_url,
-            ws_url,
-            {symbol: symbol.replace("-", "/") for symbol in symbols},
-            clock,
-            book_interval=book_interval,
-            mute_after=mute_after,
-            mute_trades_after=mute_trades_after,
-        )
-
-    def _watches(self, names: list[str]) -> dict[Stream, tuple[Callable[[], Any], str]]:
-        return {
-            Stream.TRADES: (lambda: self._exchange.watch_trades_for_symbols(names), "trade::"),
-            Stream.QUOTES: (lambda: self._exchange.watch_bids_asks(names), "bidask:"),
-            Stream.BOOKS: (lambda: self._exchange.watch_order_book_for_symbols(names), "orderbook::"),
-        }
-
-    def _read(self, message: Any, received: Stamp, deliver: Callable[[Message], None]) -> bool:
-        kind = message.get("e")
-        if kind == "trade":
-            trade = trade_of(message, self._symbols[message["s"]], received)
-            self._heard(Stream.TRADES, received, trade.event_time)
-            deliver(trade)
-            return True
-        if kind is None and "u" in message and "A" in message:
-            event_time = self._venue_time or received.time
-            quote = quote_of(message, self._symbols[message["s"]], event_time, received)
-            self._heard(Stream.QUOTES, received)
-            deliver(quote)
-            return True
-        if kind == "depthUpdate":
-            self._heard(Stream.BOOKS, received, from_ms(int(message["E"])))
-        return False
-
-    def _instrument_of(self, symbol: str, market: dict[str, Any]) -> InstrumentInfo:
+    def instrument_of(self, symbol: str, market: dict[str, Any]) -> InstrumentInfo:
         return instrument_of(symbol, market)
 
     async def bars(
         self, symbol: str, timeframe: Timeframe, start: datetime | None = None, end: datetime | None = None
     ) -> list[Bar]:
-        query: dict[str, Any] = {"symbol": symbol.replace("-", ""), "interval": timeframe.value, "limit": _PAGE}
+        query: dict[str, Any] = {"symbol": id_of(symbol), "interval": timeframe.value, "limit": _PAGE}
         if start is not None:
             query["startTime"] = to_ms(start)
         if end is not None:
             query["endTime"] = to_ms(end) - 1
-        rows = await self._asked(self._exchange.publicGetKlines(query))
-        return [bar_of(row, timeframe) for row in rows]
+        perpetual = symbol.endswith(PERPETUAL)
+        ask = self._exchange.fapiPublicGetKlines if perpetual else self._exchange.publicGetKlines
+        return [bar_of(row, timeframe) for row in await self.asked(ask(query))]
 
     async def recent_trades(self, symbol: str) -> list[TradeTick]:
-        query = {"symbol": symbol.replace("-", ""), "limit": _PAGE}
-        rows = await self._asked(self._exchange.publicGetTrades(query))
-        received = self._now()
-        trades = [historic_trade_of(row, symbol, received) for row in rows]
-        if trades:
-            self._is_now(trades[-1].event_time)
-        return trades
+        query = {"symbol": id_of(symbol), "limit": _PAGE}
+        perpetual = symbol.endswith(PERPETUAL)
+        ask = self._exchange.fapiPublicGetAggTrades if perpetual else self._exchange.publicGetTrades
+        rows, received = await self.asked(ask(query)), self.now()
+        if perpetual:
+            return [aggregate_of(row | {"T": int(row["T"])}, symbol, received) for row in rows]
+        return [historic_trade_of(row, symbol, received) for row in rows]
+
+
+def bar_of(row: list[Any], timeframe: Timeframe) -> Bar:
+    """A row of ``klines``."""
+    return Bar(
+        timeframe,
+        from_ms(int(row[0])),
+        positive(row[1]),
+        positive(row[2]),
+        positive(row[3]),
+        positive(row[4]),
+        volume=number(row[5]),
+        quote_volume=number(row[7]),
+        trade_count=int(row[8]),
+        complete=True,
+    )
+
+
+def historic_trade_of(row: dict[str, Any], symbol: str, received: Stamp) -> TradeTick:
+    """A row of ``/api/v3/trades``."""
+    sequence = int(row["id"])
+    return TradeTick(
+        symbol=symbol,
+        trade_id=str(sequence),
+        sequence=sequence,
+        price=positive(row["price"]),
+        quantity=positive(row["qty"]),
+        side=Side.SELL if row["isBuyerMaker"] else Side.BUY,
+        event_time=from_ms(int(row["time"])),
+        received=received,
+    )
+
+
+def instrument_of(symbol: str, market: dict[str, Any]) -> InstrumentInfo:
+    """From the filters as Binance wrote them; ccxt's own numbers are floats."""
+    filters = {entry["filterType"]: entry for entry in market["info"]["filters"]}
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {"minNotional": "0"}
+    perpetual = symbol.endswith(PERPETUAL)
+    base, _, quote = symbol.removesuffix(PERPETUAL).partition("-")
+    return InstrumentInfo(
+        venue=VENUE,
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        price_step=Decimal(filters["PRICE_FILTER"]["tickSize"]),
+        quantity_step=Decimal(filters["LOT_SIZE"]["stepSize"]),
+        min_quantity=Decimal(filters["LOT_SIZE"]["minQty"]),
+        max_quantity=Decimal(filters["LOT_SIZE"]["maxQty"]),
+        min_notional=Decimal(notional.get("minNotional") or notional["notional"]),
+        maker_fee=Decimal(str(market["maker"])),
+        taker_fee=Decimal(str(market["taker"])),
+        kind="perpetual" if perpetual else "spot",
+        max_leverage=_MAX_LEVERAGE if perpetual else Decimal(1),
+    )

@@ -1,20 +1,38 @@
-"""The venues there are feeds of: one adapter each, imported when it is followed."""
+"""The venues there are feeds of: one reader of its sockets and one of its REST each, imported when it is followed."""
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
-ADAPTERS: dict[str, str] = {
-    "binance": "algotrendy_ingest.adapters.binance:BinanceFeed",
-    "okx": "algotrendy_ingest.adapters.okx:OkxFeed",
-}
-ADDRESSES: dict[str, tuple[str, str]] = {
-    "binance": ("https://api.binance.com", "wss://stream.binance.com:9443"),
-    "okx": ("https://www.okx.com", "wss://ws.okx.com:8443"),
-}
-"""Their own, HTTP and WebSocket."""
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    line: str
+    """``module:class`` of its ``Line``."""
+    rest: str
+    """``module:class`` of its ``CcxtRest``."""
+    http: str
+    """The venue's own addresses."""
+    ws: str
 
 
-def feed_class(venue: str) -> Any:
-    """The class of a venue's adapter; its venue is one of ``ADAPTERS``."""
-    module, _, attribute = ADAPTERS[venue].partition(":")
+ADAPTERS: dict[str, Adapter] = {
+    "binance": Adapter(
+        "algotrendy_ingest.wire.binance:BinanceLine",
+        "algotrendy_ingest.adapters.binance:BinanceRest",
+        "https://api.binance.com",
+        "wss://stream.binance.com:9443",
+    ),
+    "okx": Adapter(
+        "algotrendy_ingest.wire.okx:OkxLine",
+        "algotrendy_ingest.adapters.okx:OkxRest",
+        "https://www.okx.com",
+        "wss://ws.okx.com:8443",
+    ),
+}
+
+
+def loaded(path: str) -> Any:
+    """The class that ``module:class`` names."""
+    module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module), attribute)

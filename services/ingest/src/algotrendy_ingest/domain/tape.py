@@ -1,8 +1,9 @@
-"""Is the tape whole? Trades are numbered, so that a missing or repeated one shows.
+"""Is the tape whole? Where trades are numbered, a missing or repeated one shows; where not, only a repeated one does.
 
 Invariant: of each number at most one trade passes, and a number that was jumped over is reported exactly once.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,20 +26,26 @@ class Gap:
         return self.last - self.first + 1
 
 
+_REMEMBERED = 5000
+"""Names of unnumbered trades: more than any venue gives again."""
+
+
 class Tape:
     """One instrument's numbering, from the first trade it is shown or from ``last`` on."""
 
     def __init__(self, last: int | None = None) -> None:
         self.last = last
         self.repeated = 0
+        self._names: OrderedDict[str, None] = OrderedDict()
 
-    def place(self, sequence: int | None, count: int = 1) -> Place | Gap:
-        """Judge a trade, and take its number as the newest where it is new. Unnumbered trades always follow.
+    def place(self, sequence: int | None, count: int = 1, name: str | None = None) -> Place | Gap:
+        """Judge a trade, and take its number as the newest where it is new. An unnumbered one follows, unless its name
+        was heard before.
 
         ``count`` is how many of the venue's trades it puts together; ``sequence`` numbers the last of them.
         """
         if sequence is None:
-            return Place.NEXT
+            return self._place_named(name)
         previous = self.last
         if previous is not None and sequence <= previous:
             self.repeated += 1
@@ -46,4 +53,14 @@ class Tape:
         self.last = sequence
         if previous is not None and sequence - count > previous:
             return Gap(previous + 1, sequence - count)
+        return Place.NEXT
+
+    def _place_named(self, name: str | None) -> Place:
+        if name is not None:
+            if name in self._names:
+                self.repeated += 1
+                return Place.REPEATED
+            self._names[name] = None
+            if len(self._names) > _REMEMBERED:
+                self._names.popitem(last=False)
         return Place.NEXT

@@ -13,6 +13,8 @@ from algotrendy_common.events.market import (
     BookLevel,
     BookSnapshotTaken,
     FeedHealthChanged,
+    FundingRateChanged,
+    MarkPriceChanged,
     QuoteChanged,
     TradePrinted,
 )
@@ -20,7 +22,7 @@ from algotrendy_common.telemetry import log
 from algotrendy_core.bars import Bar
 
 from algotrendy_ingest.domain.health import FeedHealth
-from algotrendy_ingest.domain.ticks import BookTick, QuoteTick, Stamp, TradeTick
+from algotrendy_ingest.domain.ticks import BookTick, FundingTick, MarkTick, QuoteTick, Stamp, TradeTick
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.metrics import MESSAGES, PUBLISH_FAILED, PUBLISH_SECONDS
 from algotrendy_ingest.ports import Feed, Publisher
@@ -97,6 +99,34 @@ class Announcer:
         )
         MESSAGES.labels(self._venue, "book").inc()
 
+    async def mark(self, tick: MarkTick) -> None:
+        await self._publish(
+            self._events.make(
+                MarkPriceChanged,
+                event_time=tick.event_time,
+                received_time=tick.received.time,
+                venue=self._venue,
+                symbol=tick.symbol,
+                mark=tick.mark,
+                index=tick.index,
+            )
+        )
+        MESSAGES.labels(self._venue, "mark").inc()
+
+    async def funding(self, tick: FundingTick) -> None:
+        await self._publish(
+            self._events.make(
+                FundingRateChanged,
+                event_time=tick.event_time,
+                received_time=tick.received.time,
+                venue=self._venue,
+                symbol=tick.symbol,
+                rate=tick.rate,
+                pays_at=tick.pays_at,
+            )
+        )
+        MESSAGES.labels(self._venue, "funding").inc()
+
     async def closed(self, symbol: str, bars: list[Bar], received: Stamp | None = None) -> None:
         """Candles that are final; ``received`` is the message that closed them, where one did."""
         for bar in bars:
@@ -120,9 +150,12 @@ class Announcer:
             venue=self._venue,
             state=reading.state,
             latency_ms=reading.latency_ms,
+            lag_ms=None if self._replay else reading.lag_ms,
             last_message_at=reading.last_message_at,
+            watermark=reading.watermark,
             stale_symbols=reading.stale_symbols,
             gaps=reading.gaps,
+            missing_trades=reading.missing_trades,
             reconnects=reading.reconnects,
             replay=self._replay,
         )

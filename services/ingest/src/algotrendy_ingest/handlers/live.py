@@ -5,6 +5,7 @@ queue; so closed candles leave in order, and no waiting for a venue or a store s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +60,8 @@ class MinutesFetched:
 @dataclass(frozen=True, slots=True)
 class TradesRecovered:
     symbol: str
-    gap: Gap
+    gap: Gap | None
+    """None: the venue does not number its trades, and these are the ones that were not heard."""
     trades: tuple[TradeTick, ...]
 
 
@@ -85,6 +87,7 @@ class LiveHandlers:
         self._health = health
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self._mending: set[str] = set()
+        self._recovering: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = log("live")
 
@@ -114,25 +117,30 @@ class LiveHandlers:
                     await self.on_quote(message)
                 case BookTick():
                     await self.on_book(message)
+                case MarkTick():
+                    self._health.heard(Stream.MARKS, message.symbol, message.received.time)
+                    await self._announcer.mark(message)
+                case FundingTick():
+                    self._health.heard(Stream.MARKS, message.symbol, message.received.time)
+                    await self._announcer.funding(message)
+                case BarTick(symbol, _, received):
+                    self._health.heard(Stream.CANDLES, symbol, received.time)
                 case BookLost(symbol, cause, detail):
                     self._log.warning("book lost", venue=self._venue, symbol=symbol, cause=cause, detail=detail)
-                case MarkTick() | FundingTick() | BarTick():
-                    self._health.heard(
-                        Stream.CANDLES if isinstance(message, BarTick) else Stream.MARKS,
-                        message.symbol,
-                        message.received.time,
-                    )
-                case StreamLost(stream, reason):
+                    self._health.gaps += 1
+                case StreamLost(stream, reason, symbols):
                     self._log.warning("stream lost", venue=self._venue, stream=stream, reason=reason)
                     LOST.labels(self._venue, stream).inc()
-                    self._health.lost(stream)
+                    self._health.lost(stream, symbols)
                     await self._announcer.health()  # the line may be back before the next round
                 case MinutesFetched(symbol, minutes):
-                    await self._tell_closed(symbol, self._markets[symbol].series.fill(minutes))
+                    if symbol in self._markets:
+                        await self._tell_closed(symbol, self._markets[symbol].series.fill(minutes))
                 case TradesRecovered():
                     await self._on_recovered(message)
                 case MinuteOver(symbol, time):
-                    await self._tell_closed(symbol, self._markets[symbol].series.close_until(time))
+                    if symbol in self._markets:
+                        await self._tell_closed(symbol, self._markets[symbol].series.close_until(time))
                 case _:
                     assert_never(message)
         except ValueError as error:  # an event refused what the venue said
@@ -140,14 +148,23 @@ class LiveHandlers:
             self._log.warning("message refused", message=repr(message)[:500], error=repr(error)[:500])
 
     async def on_trade(self, tick: TradeTick) -> None:
-        market = self._markets[tick.symbol]
-        place = market.tape.place(tick.sequence, tick.count)
+        market = self._markets.get(tick.symbol)
+        if market is None:
+            return  # followed no more
+        place = market.tape.place(tick.sequence, tick.count, tick.trade_id)
         self._health.heard(Stream.TRADES, tick.symbol, tick.received.time)
+        self._health.lagged(tick.received.monotonic_s, (tick.received.time - tick.event_time).total_seconds())
         if place is Place.REPEATED:
             REPEATED.labels(self._venue).inc()
             return
         if isinstance(place, Gap):
             self._on_gap(market, place, tick)
+        elif (since := self._health.doubted_since(tick.symbol)) is not None and not self._recovering[tick.symbol]:
+            if tick.sequence is None:
+                self._on_doubt(market, since, tick)
+            else:
+                self._health.settle(tick.symbol)  # it follows the last one that was heard
+        self._health.traded(tick.symbol, tick.event_time)
         closed = market.series.add_trade(tick.event_time, tick.price, tick.quantity)
         market.last = tick.price
         if closed:
@@ -166,7 +183,9 @@ class LiveHandlers:
 
     async def on_quote(self, tick: QuoteTick) -> None:
         self._health.heard(Stream.QUOTES, tick.symbol, tick.received.time)
-        self._markets[tick.symbol].quote = await self._announcer.quote(tick)
+        self._health.reached(tick.event_time)
+        if (market := self._markets.get(tick.symbol)) is not None:
+            market.quote = await self._announcer.quote(tick)
 
     async def on_book(self, tick: BookTick) -> None:
         self._health.heard(Stream.BOOKS, tick.symbol, tick.received.time)
@@ -175,14 +194,31 @@ class LiveHandlers:
     # -- what was missed -------------------------------------------------------------------------------------
 
     def _on_gap(self, market: Market, gap: Gap, tick: TradeTick) -> None:
+        self._health.doubt(market.symbol)
         market.series.mark_gap(tick.event_time)
         if market.last is not None:  # else it is what the venue traded while this service was not running
             self._health.gaps += 1
             GAPS.labels(self._venue).inc()
         self._log.warning("trades missed", symbol=market.symbol, first=gap.first, last=gap.last)
+        self._recovering[market.symbol] += 1
         self._spawn(self._recover(market.symbol, gap))
 
+    def _on_doubt(self, market: Market, since: datetime, tick: TradeTick) -> None:
+        """The line was lost and the trades have no numbers: whether any is missing only the venue can say."""
+        market.series.mark_gap(tick.event_time)
+        self._recovering[market.symbol] += 1
+        self._spawn(self._recover_unnumbered(market.symbol, since))
+
     async def _recover(self, symbol: str, gap: Gap) -> None:
+        trades = await self._recent_trades(symbol)
+        missed = (trade for trade in trades if trade.sequence is not None and gap.first <= trade.sequence <= gap.last)
+        self.deliver(TradesRecovered(symbol, gap, tuple(missed)))
+
+    async def _recover_unnumbered(self, symbol: str, since: datetime) -> None:
+        trades = await self._recent_trades(symbol)
+        self.deliver(TradesRecovered(symbol, None, tuple(trade for trade in trades if trade.event_time >= since)))
+
+    async def _recent_trades(self, symbol: str) -> list[TradeTick]:
         trades: list[TradeTick] = []
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(VenueAway),
@@ -192,14 +228,21 @@ class LiveHandlers:
         ):
             with attempt:
                 trades = await self._feed.recent_trades(symbol)
-        missed = (trade for trade in trades if trade.sequence is not None and gap.first <= trade.sequence <= gap.last)
-        self.deliver(TradesRecovered(symbol, gap, tuple(missed)))
+        return trades
 
     async def _on_recovered(self, recovered: TradesRecovered) -> None:
         """They go on the tape, late; the candles they belong to are mended by the venue's own."""
-        for trade in recovered.trades:
+        trades = recovered.trades
+        market = self._markets.get(recovered.symbol)
+        if market is not None and recovered.gap is None:  # those that have been heard are among them
+            trades = tuple(trade for trade in trades if market.tape.place(None, 1, trade.trade_id) is Place.NEXT)
+        for trade in trades:
             await self._announcer.trade(trade)
-        found, lost = len(recovered.trades), len(recovered.gap) - len(recovered.trades)
+        self._recovering[recovered.symbol] -= 1
+        if not self._recovering[recovered.symbol]:
+            self._health.settle(recovered.symbol)
+        found, lost = len(trades), 0 if recovered.gap is None else len(recovered.gap) - len(trades)
+        self._health.missing_trades += lost
         MISSED_TRADES.labels(self._venue, "recovered").inc(found)
         MISSED_TRADES.labels(self._venue, "lost").inc(lost)
         self._log.info("missed trades", symbol=recovered.symbol, recovered=found, lost=lost)

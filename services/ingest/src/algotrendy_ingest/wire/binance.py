@@ -85,7 +85,7 @@ class BinanceLine(Line):
         return f"{path}?symbol={market.names.id}&limit={_SNAPSHOT_LEVELS}"
 
     def snapshot(self, symbol: str, raw: str | bytes, received: Stamp) -> list[Heard]:
-        market = next((found for found in self.markets.values() if found.names.symbol == symbol), None)
+        market = self.find(symbol)
         return [] if market is None else self._row(market).snapshot(orjson.loads(raw), received)
 
     def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:

@@ -119,15 +119,12 @@ class OkxLine(Line):
 
 
 def _asked(operation: str, plan: Plan) -> list[str]:
-    arguments = (
-        {"channel": channel, "instId": market.id}
-        for market in plan.markets
-        for stream in sorted(plan.streams)
-        for channel in _CHANNELS[stream]
-    )
+    """A text for each channel: one that the venue refuses takes no other with it."""
     return [
         json.dumps({"op": operation, "args": list(some)}, separators=(",", ":"))
-        for some in batched(arguments, _ARGUMENTS)
+        for stream in sorted(plan.streams)
+        for channel in _CHANNELS[stream]
+        for some in batched(({"channel": channel, "instId": market.id} for market in plan.markets), _ARGUMENTS)
     ]
 
 

@@ -214,6 +214,11 @@ class Line(ABC):
             found = self.markets[id] = Market(self.market_named(id), self.new_book())
         return found
 
+    def find(self, symbol: str) -> Market | None:
+        """By our name."""
+        return next((market for market in self.markets.values() if market.names.symbol == symbol), None)
+
+
 
 def sharded(markets: Sequence[WireMarket], most: int) -> list[tuple[WireMarket, ...]]:
     """So many to a socket at most."""

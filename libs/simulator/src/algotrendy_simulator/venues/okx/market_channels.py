@@ -15,12 +15,13 @@ from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
 from algotrendy_simulator.venues.okx import wire
 from algotrendy_simulator.venues.okx.depth import BookChannel
-from algotrendy_simulator.venues.okx.products import Products, id_of
+from algotrendy_simulator.venues.okx.products import SWAP, Products, id_of
 from algotrendy_simulator.venues.okx.sockets import Channel, Client, Sockets
 from algotrendy_simulator.venues.okx.wire import Json
 
 FLUSH_S = 0.1
-PUBLIC = frozenset({"trades", "trades-all", "tickers", "books", "books5", "bbo-tbt", "mark-price"})
+PUBLIC = frozenset({"trades", "trades-all", "tickers", "books", "books5", "bbo-tbt", "mark-price", "funding-rate"})
+STATES = ("tickers", "mark-price", "funding-rate", "books5", "bbo-tbt")
 BOOKS = {"books": 400, "books5": 5, "bbo-tbt": 1}
 
 
@@ -46,6 +47,8 @@ class MarketChannels:
             return False
         if path == "business":
             return name == "trades-all" or name.removeprefix("candle") in wire.BARS_MS
+        if name == "funding-rate" and not argument["instId"].endswith(SWAP):
+            return False
         return path == "public" and name in PUBLIC - {"trades-all"}
 
     def joined(self, client: Client, channel: Channel) -> None:
@@ -108,7 +111,7 @@ class MarketChannels:
             self._send(self._listeners(channel), channel, [update], action="update")
         if update is not None:
             self._gaps.discard(market.wire_symbol)
-        for name in ("tickers", "mark-price", "books5", "bbo-tbt", *(f"candle{bar}" for bar in wire.BARS_MS)):
+        for name in (*STATES, *(f"candle{bar}" for bar in wire.BARS_MS)):
             channel = _channel(name, market)
             listeners = self._listeners(channel)
             if not listeners:
@@ -127,6 +130,8 @@ class MarketChannels:
             shown = wire.ticker(market, now_ms)
             names = ("instType", "instId", "ts")
             return {key: shown[key] for key in names} | {"markPx": shown["last"]}
+        if name == "funding-rate":
+            return wire.funding_rate(market, now_ms)
         if name in ("books5", "bbo-tbt"):
             return wire.book(market, BOOKS[name], now_ms)
         if name.startswith("candle"):

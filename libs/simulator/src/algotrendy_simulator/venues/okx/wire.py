@@ -25,6 +25,7 @@ BARS_MS = {
     "12H": 43_200_000, "1D": 86_400_000,
 }  # fmt: skip
 DAY_MS = 86_400_000
+FUNDING_MS = 28_800_000
 CHECKED_LEVELS = 25
 
 
@@ -118,6 +119,20 @@ def checksum(bids: list[list[str]], asks: list[list[str]]) -> int:
         parts += [":".join(side[index][:2]) for side in (bids, asks) if index < len(side)]
     value = binascii.crc32(":".join(parts).encode())
     return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def funding_rate(market: Market, now_ms: int) -> Json:
+    """Nothing is paid here but what the admin API tells to pay, so the rate as it stands is zero."""
+    pays_ms = now_ms - now_ms % FUNDING_MS + FUNDING_MS
+    return {
+        "instType": kind_of(market),
+        "instId": id_of(market),
+        "fundingRate": "0",
+        "fundingTime": str(pays_ms),
+        "nextFundingTime": str(pays_ms + FUNDING_MS),
+        "method": "current_period",
+        "ts": str(now_ms),
+    }
 
 
 def candle(market: Market, found: TapeCandle, closed: bool) -> list[str]:
