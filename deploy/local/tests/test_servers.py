@@ -126,6 +126,20 @@ async def test_a_killed_server_comes_back_with_its_data_and_stops(
     assert second.find() is None
 
 
+async def test_postgres_that_was_killed_over_long_work_starts_without_waiting_for_it(home: Home) -> None:
+    async with running_servers("postgres", home=home.root) as servers:
+        connection = await asyncpg.connect(servers.addresses.postgres_url)
+        working = asyncio.ensure_future(connection.execute("SELECT count(*) FROM generate_series(1, 10_000_000_000)"))
+        await asyncio.sleep(0.2)
+        await servers.kill("postgres")
+        await servers.start("postgres")
+        with pytest.raises((OSError, asyncpg.PostgresError)):
+            await working
+        successor = await asyncpg.connect(servers.addresses.postgres_url)
+        assert await successor.fetchval("SELECT 1") == 1
+        await successor.close()
+
+
 @pytest.fixture(scope="module")
 def migrated() -> Iterator[Servers]:
     with servers_running("nats", "postgres", "redis", "questdb", migrate=True) as servers:

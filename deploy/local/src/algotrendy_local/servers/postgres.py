@@ -5,11 +5,16 @@ owner or as ``pgserver``, and where that account cannot reach the checkout (unde
 put where it can, with a link from the home; nobody's folders are opened up for it.
 """
 
+import asyncio
 import os
 import shutil
 import signal
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
+from algotrendy_common.clock import monotonic_s
 
 from algotrendy_local import probes
 from algotrendy_local.credentials import Credentials
@@ -21,6 +26,7 @@ from algotrendy_local.program import Account, Program
 from algotrendy_local.servers.unprivileged import account_for, reachable_folder, reachable_tree
 
 VERSION = "18"
+_LEFT_WITHIN_S = 5.0
 
 
 def installation() -> Path:
@@ -77,6 +83,7 @@ def program(home: Home, ports: PortBlock, credentials: Credentials, environment:
 
     async def prepare() -> None:
         check_data(data, account)
+        await _until_left(data)
         if not (data / "PG_VERSION").exists():
             await _create_cluster(creator, data, password, home.log("postgres"))
 
@@ -99,6 +106,27 @@ def program(home: Home, ports: PortBlock, credentials: Credentials, environment:
         # Killed outright it would leave its shared memory behind; "immediate" is the same crash without that.
         orphan_signal=signal.SIGQUIT,
     )
+
+
+async def _until_left(data: Path) -> None:
+    """End the backends of a server that was killed: they outlive it until they have finished what they do, and while
+    one holds its memory no successor starts. What they had not committed is lost with the server anyway."""
+    deadline_s = monotonic_s() + _LEFT_WITHIN_S
+    while (orphans := _orphans_in(data)) and monotonic_s() < deadline_s:
+        for orphan in orphans:
+            with suppress(psutil.NoSuchProcess):
+                orphan.send_signal(signal.SIGQUIT)
+        await asyncio.sleep(0.05)
+
+
+def _orphans_in(data: Path) -> list[psutil.Process]:
+    """Processes that work in the folder though its server is not there."""
+    try:
+        server = int((data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+    except (OSError, ValueError, IndexError):
+        return []  # it was not killed
+    here = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(data.resolve())]
+    return [] if any(process.pid == server for process in here) else here
 
 
 def check_data(data: Path, account: Account | None) -> None:
