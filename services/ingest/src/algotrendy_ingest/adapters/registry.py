@@ -23,6 +23,18 @@ ADAPTERS: dict[str, Adapter] = {
         "https://api.binance.com",
         "wss://stream.binance.com:9443",
     ),
+    "bybit": Adapter(
+        "algotrendy_ingest.wire.bybit:BybitLine",
+        "algotrendy_ingest.adapters.bybit:BybitRest",
+        "https://api.bybit.com",
+        "wss://stream.bybit.com",
+    ),
+    "cryptocom": Adapter(
+        "algotrendy_ingest.wire.cryptocom:CryptocomLine",
+        "algotrendy_ingest.adapters.cryptocom:CryptocomRest",
+        "https://api.crypto.com",
+        "wss://stream.crypto.com",
+    ),
     "okx": Adapter(
         "algotrendy_ingest.wire.okx:OkxLine",
         "algotrendy_ingest.adapters.okx:OkxRest",

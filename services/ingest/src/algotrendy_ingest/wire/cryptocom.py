@@ -99,7 +99,7 @@ class CryptocomLine(Line):
         match result["channel"]:
             case "trade":
                 # The newest is first, and those of before the subscription come with it.
-                return [_trade(row, self.market(id).names, received) for row in sorted(rows, key=_tape_order)]
+                return [trade_of(row, self.market(id).names, received) for row in sorted(rows, key=tape_order)]
             case "book":
                 return self._book(self.market(id), rows, received)
             case "book.update":
@@ -163,7 +163,7 @@ class CryptocomLine(Line):
         if timeframe is None:
             return heard
         symbol, key = market.names.symbol, (market.names.id, timeframe)
-        for bar in sorted((_bar(row, timeframe) for row in rows), key=lambda bar: bar.open_time):
+        for bar in sorted((bar_of(row, timeframe, False) for row in rows), key=lambda bar: bar.open_time):
             before = self._candles.get(key)
             if before is not None and bar.open_time < before.open_time:
                 continue
@@ -195,7 +195,7 @@ class CryptocomLine(Line):
         ]
 
 
-def _trade(row: dict[str, Any], names: WireMarket, received: Stamp) -> TradeTick:
+def trade_of(row: dict[str, Any], names: WireMarket, received: Stamp) -> TradeTick:
     return TradeTick(
         symbol=names.symbol,
         trade_id=str(row["d"]),
@@ -208,9 +208,9 @@ def _trade(row: dict[str, Any], names: WireMarket, received: Stamp) -> TradeTick
     )
 
 
-def _tape_order(row: dict[str, Any]) -> tuple[int, int]:
+def tape_order(row: dict[str, Any]) -> tuple[int, int]:
     """By the nanosecond where there is one, then by id."""
-    return int(row.get("tn") or row["t"] * 1_000_000), int(row["d"])
+    return int(row.get("tn") or int(row["t"]) * 1_000_000), int(row["d"])
 
 
 def _quote(row: dict[str, Any], names: WireMarket, received: Stamp) -> QuoteTick | None:
@@ -235,7 +235,7 @@ def _funding(row: dict[str, Any], names: WireMarket, received: Stamp) -> Funding
     return FundingTick(names.symbol, signed(row["v"]), interval_start(time, Timeframe.H1) + _FUNDING, time, received)
 
 
-def _bar(row: dict[str, Any], timeframe: Timeframe) -> Bar:
+def bar_of(row: dict[str, Any], timeframe: Timeframe, complete: bool) -> Bar:
     """Crypto.com tells neither the volume in quote nor how many trades there were."""
     return Bar(
         timeframe,
@@ -247,7 +247,7 @@ def _bar(row: dict[str, Any], timeframe: Timeframe) -> Bar:
         volume=number(row["v"]),
         quote_volume=ZERO,
         trade_count=0,
-        complete=False,
+        complete=complete,
     )
 
 
