@@ -211,9 +211,7 @@ class TestYahoo(ProviderContract):
 
     async def test_a_day_that_is_not_over_is_no_bar(self, ask):
         answer = await ask(DailyBarsAsked(symbol="AAPL", start=date(2022, 1, 1)))
-        assert answer.bars[-1].day == date(
-            2022, 1, 21
-        )  # the recording was made on the 24th, a minute after the opening
+        assert answer.bars[-1].day == date(2022, 1, 21)  # recorded on the 24th, just after the opening
         assert answer.bars[-1].close == D("162.41")
 
     async def test_an_index_and_the_price_now(self, ask):
@@ -281,7 +279,7 @@ class TestFmp(ProviderContract):
         [
             (
                 403,
-                '{"Error Message": "Legacy Endpoint : Due to Legacy endpoints being no longer supported"}',
+                '{"Error Message": "Legacy Endpoint : no longer supported"}',
                 PlanRefused,
             ),
             (402, "Premium Query Parameter: this value set for symbol is not available", PlanRefused),
