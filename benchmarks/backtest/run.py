@@ -4,12 +4,14 @@ Workload: 10 and 50 closes, long only, decided at the close and filled at the ne
 currency, no slippage, over a seeded walk. In the same run: a bare numba loop of the same arithmetic as the floor, the
 peers in their own environments, sweeps of 200 and 10,000 pairs, a stream too long for memory, and a cold start.
 
-``ALGOTRENDY_BENCH_QUICK=1`` leaves out the 10,000 pairs and makes the stream shorter.
+``ALGOTRENDY_BENCH_QUICK=1`` leaves out the 10,000 pairs and makes the stream shorter. ``python -m
+benchmarks.backtest.run --long`` measures nothing but the sweeps, the stream of 100 million bars and the cold start.
 """
 
 import gc
 import os
 import resource
+import sys
 import tempfile
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,7 +29,7 @@ from algotrendy_core.strategies.registry import parameters_of, strategy_named
 
 from benchmarks.backtest.floor import bare_loop
 from benchmarks.backtest.long_runs import cold_start, stream, sweeps
-from benchmarks.backtest.peers.compare import compared, write_csv
+from benchmarks.backtest.peers.compare import Figures, Targets, compared, write_csv
 from benchmarks.result import close
 
 FAST, SLOW = 10, 50
@@ -125,30 +127,36 @@ def engine_rows(small: BarSeries, large: BarSeries) -> tuple[dict[str, float | i
 
 
 def main() -> None:
-    quick = os.environ.get("ALGOTRENDY_BENCH_QUICK") == "1"
-    small, large = walk(100_000), walk(5_000_000)
-    figures, _ = engine_rows(small, large)
-    targets: dict[str, tuple[str, float]] = {
-        "bars_per_second": (">=", 40_000_000),
-        "bars_per_second_not_compiled": (">=", 75_000),
-    }
+    only_long = "--long" in sys.argv[1:]
+    quick = not only_long and os.environ.get("ALGOTRENDY_BENCH_QUICK") == "1"
+    small = walk(100_000)
+    figures: Figures = {}
+    targets: Targets = {}
+    if not only_long:
+        figures, _ = engine_rows(small, walk(5_000_000))
+        targets = {"bars_per_second": (">=", 40_000_000), "bars_per_second_not_compiled": (">=", 75_000)}
     for part in (
-        cold_start(),
+        cold_start(walk(525_600)),
         stream(10_000_000 if quick else 100_000_000),
         sweeps(STRATEGY, small, INSTRUMENT, CONFIG, 200, *([] if quick else [10_000])),
     ):
         figures |= part[0]
         targets |= part[1]
+    if not only_long:
+        part = beside_peers(small)
+        figures |= part[0]
+        targets |= part[1]
+    close("backtest", figures, targets)
+
+
+def beside_peers(bars: BarSeries) -> tuple[Figures, Targets]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bars.csv"
-        write_csv(small, path)
+        write_csv(bars, path)
         # Beside each peer our engine is measured anew: a machine's pace changes within minutes.
-        part = compared(
-            path, lambda: best_and_median(lambda: backtest(small), 15)[0], lambda: backtest(small, compiled=False)
+        return compared(
+            path, lambda: best_and_median(lambda: backtest(bars), 15)[0], lambda: backtest(bars, compiled=False)
         )
-    figures |= part[0]
-    targets |= part[1]
-    close("backtest", figures, targets)
 
 
 if __name__ == "__main__":

@@ -117,8 +117,14 @@ def load(state: Any, saved: dict[str, Any]) -> None:
 
 
 def _items(state: Any) -> Iterator[tuple[str, Any]]:
-    for field in fields(state):
-        yield field.name, getattr(state, field.name)
+    for name in _names(type(state)):
+        yield name, getattr(state, name)
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """Asked for each set of parameters that a search tries."""
+    return tuple(field.name for field in fields(kind))
 
 
 # ── compilation ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ Invariant: the defaults are the live side's plainest account; a model is off unt
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from algotrendy_common.errors import Refused
@@ -145,6 +146,7 @@ def _or(chosen: Decimal | None, usual: Decimal) -> Decimal:
     return usual if chosen is None else chosen
 
 
+@cache
 def _per_unit(step: Decimal) -> float:
     per_unit = 1 / step
     return float(per_unit) if per_unit == per_unit.to_integral_value() else 0.0
