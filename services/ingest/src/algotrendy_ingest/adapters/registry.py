@@ -41,6 +41,18 @@ ADAPTERS: dict[str, Adapter] = {
         "https://www.okx.com",
         "wss://ws.okx.com:8443",
     ),
+    "coinbase": Adapter(
+        "algotrendy_ingest.wire.coinbase:CoinbaseLine",
+        "algotrendy_ingest.adapters.coinbase:CoinbaseRest",
+        "https://api.coinbase.com",
+        "wss://advanced-trade-ws.coinbase.com",
+    ),
+    "kraken": Adapter(
+        "algotrendy_ingest.wire.kraken:KrakenLine",
+        "algotrendy_ingest.adapters.kraken:KrakenRest",
+        "https://api.kraken.com",
+        "wss://ws.kraken.com",
+    ),
 }
 
 

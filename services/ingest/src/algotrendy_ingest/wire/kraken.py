@@ -40,7 +40,6 @@ class KrakenLine(Line):
         self._depths: dict[str, int] = {}
         self._precisions: dict[str, words.Precision] = {}
         self._forming: dict[tuple[str, str], Bar] = {}
-        self._now: datetime | None = None
         self._waiting: list[WireMarket] = []
         """Whose books are subscribed to once decimals are known."""
         self._decimals_asked = self._decimals_answered = False
@@ -188,11 +187,11 @@ class KrakenLine(Line):
         return heard
 
     def later(self, time: datetime | None, received: Stamp) -> datetime:
-        """The time of what bears none is the newest that the line has heard; before that, ours."""
+        """The time of what bears none is the newest that was heard of the venue; before that, ours."""
         if time is None:
-            return self._now or received.time
-        if self._now is None or time > self._now:
-            self._now = time
+            return self.newest.time or received.time
+        if self.newest.time is None or time > self.newest.time:
+            self.newest.time = time
         return time
 
 
