@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from algotrendy_local import detached, leftovers, logs, render, state
 from algotrendy_local.errors import StackError
+from algotrendy_local.feeds.commands import feed_app
 from algotrendy_local.home import Home
 from algotrendy_local.narrator import Narrator, info, welcome
 from algotrendy_local.process import last_lines
@@ -39,6 +40,7 @@ app.add_typer(migrate_app, name="migrate")
 deadletter_app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(data_app, name="data")
+app.add_typer(feed_app, name="feed")
 app.command()(indicators)
 
 output = Console(highlight=False)

@@ -99,6 +99,8 @@ class Replay:
     line_class: type[Line]
     received: int = 0
     refusals: list[str] = field(default_factory=list)
+    _first: str = ""
+    """Where the first message stands."""
     _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     """The newest of each socket."""
     _past: list[Line] = field(default_factory=list)
@@ -129,6 +131,7 @@ class Replay:
                     self._open(key, entry.url)
                 case "recv":
                     self.received += 1
+                    self._first = self._first or entry.place
                     line = self._lines.get(key) or self._open(key, entry.url)
                     self._hear(line, line.read(entry.raw, _stamp(entry)))
                 case "http":
@@ -186,7 +189,7 @@ class Replay:
         if not self.received:
             raise Refused("no_message", "no message was received in this recording")
         if not self._tallies and not self.refusals:
-            raise Refused("not_of_venue", f"none of {self.received} messages speaks of a market of {venue}")
+            raise Refused("not_of_venue", f"{self._first}: none of {self.received} messages is of {venue}")
 
     def _symbol_state(self, symbol: str) -> SymbolState:
         tally = self._tallies[symbol]

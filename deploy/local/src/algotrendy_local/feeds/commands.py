@@ -1,0 +1,68 @@
+"""``algotrendy feed``: what its commands take and where their output goes.
+
+Invariant: bad input is one line on standard error that names the file and the line, and exit status 2. Standard output
+holds the result alone. What reads sockets is imported by the command that needs it.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from algotrendy_common.errors import Refused
+
+from algotrendy_local.research.commands import note, one_line_errors
+
+if TYPE_CHECKING:
+    from algotrendy_ingest.replaying import State
+
+feed_app = typer.Typer(help="Venues' public sockets: recorded, replayed, and how they stand.", no_args_is_help=True)
+
+VenueOption = Annotated[str, typer.Option("--venue", "-v", help="binance, bybit, coinbase, cryptocom, kraken or okx.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+
+
+@feed_app.command()
+def replay(
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings; several are merged by time. NAME_http.jsonl comes by itself.")
+    ],
+    venue: VenueOption,
+    at: Annotated[
+        str | None, typer.Option(help="After these received messages too, such as 100,2000; the first is 1.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run recordings of a socket through the reading that live ones have, and print what became of each symbol."""
+    with one_line_errors():
+        from algotrendy_ingest.recordings import merged
+        from algotrendy_ingest.replaying import Replay
+        from algotrendy_ingest.wire.registry import line_class
+
+        from algotrendy_local.feeds import tables
+
+        run = Replay(line_class(venue))
+        *stops, end = run.states(merged(files), _numbers(at))
+        if as_json:
+            shown = {"venue": run.line_class.venue, "received": run.received, "refusals": run.refusals}
+            print(json.dumps(shown | {"at": [_plain(stop) for stop in stops], "end": _plain(end)}))
+            return
+        for state in (*stops, end):
+            tables.show(state)
+        for refusal in run.refusals:
+            note(f"the venue refused: {refusal}")
+
+
+def _numbers(at: str | None) -> list[int]:
+    try:
+        numbers = sorted({int(number) for number in at.split(",")}) if at else []
+    except ValueError:
+        raise Refused("no_number", f"--at takes numbers of messages, such as 100,2000, not {at}") from None
+    if any(number < 1 for number in numbers):
+        raise Refused("no_number", "the first message is number 1")
+    return numbers
+
+
+def _plain(state: "State") -> dict[str, object]:
+    return {"message": state.message, "symbols": {each.symbol: asdict(each) for each in state.symbols}}
