@@ -14,7 +14,7 @@ from algotrendy_common.errors import Refused
 from algotrendy_ingest.domain.ticks import BookLost, QuoteTick, Stamp, TradeTick
 from algotrendy_ingest.recordings import Entry
 from algotrendy_ingest.wire.book import Level
-from algotrendy_ingest.wire.protocol import BookMoved, Checks, Heard, Line, Refusal
+from algotrendy_ingest.wire.protocol import BookMoved, Checks, Heard, Line, Refusal, Reply, SnapshotWanted
 
 LEVELS = 10
 _EXACT = Context(prec=120)
@@ -104,7 +104,10 @@ class Replay:
     _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     """The newest of each socket."""
     _past: list[Line] = field(default_factory=list)
+    _wanting: dict[tuple[tuple[str, str], str], None] = field(default_factory=dict)
+    """Sockets and symbols whose book has to come over REST."""
     _early: list[Entry] = field(default_factory=list)
+    """Books that came over REST before anybody asked for them."""
     _tallies: dict[str, Tally] = field(default_factory=dict)
 
     def states(self, entries: Iterable[Entry], at: Sequence[int]) -> Iterator[State]:
@@ -133,7 +136,7 @@ class Replay:
                     self.received += 1
                     self._first = self._first or entry.place
                     line = self._lines.get(key) or self._open(key, entry.url)
-                    self._hear(line, line.read(entry.raw, _stamp(entry)))
+                    self._hear(key, line, line.read(entry.raw, _stamp(entry)))
                 case "http":
                     self._snapshot(entry)
                 case _:
@@ -147,35 +150,48 @@ class Replay:
     def _open(self, key: tuple[str, str], url: str) -> Line:
         if key in self._lines:
             self._past.append(self._lines.pop(key))
+        for waiting in [waiting for waiting in self._wanting if waiting[0] == key]:
+            del self._wanting[waiting]
         line = self._lines[key] = self.line_class()
         line.opened(url)
-        for entry in self._early:
-            self._hand_over(entry, line)
         return line
 
     def _snapshot(self, entry: Entry) -> None:
-        if not any(self._hand_over(entry, line) for line in self._lines.values()):
-            self._early.append(entry)
+        """To whoever is waiting for it, else to whoever first asks for it."""
+        for key, symbol in tuple(self._wanting):
+            if self._hand_over(entry, key, symbol):
+                return
+        self._early.append(entry)
 
-    def _hand_over(self, entry: Entry, line: Line) -> bool:
-        """True where that address gives the book of one of the line's markets."""
-        address = urlsplit(entry.url)
-        id = next(iter(parse_qs(address.query).get("symbol", ())), None)
-        if id is None or type(line).snapshot is Line.snapshot:
+    def _hand_over(self, entry: Entry, key: tuple[str, str], symbol: str) -> bool:
+        """True where that address gives the book that is wanted there."""
+        line = self._lines[key]
+        market = line.find(symbol)
+        path = None if market is None else line.snapshot_path(market)
+        if path is None or not _same(path, entry.url):
             return False
-        market = line.market(id)
-        path = line.snapshot_path(market)
-        if path is None or urlsplit(path).path != address.path:
-            return False
-        self._hear(line, line.snapshot(market.names.symbol, entry.raw, _stamp(entry)))
+        self._wanting.pop((key, symbol), None)
+        self._hear(key, line, line.snapshot(symbol, entry.raw, _stamp(entry)))
         return True
 
-    def _hear(self, line: Line, heard: list[Heard]) -> None:
+    def _want(self, key: tuple[str, str], symbol: str) -> None:
+        self._wanting[key, symbol] = None
+        for entry in self._early:
+            if self._hand_over(entry, key, symbol):
+                self._early.remove(entry)
+                return
+
+    def _hear(self, key: tuple[str, str], line: Line, heard: list[Heard]) -> None:
         for each in heard:
-            if isinstance(each, Refusal):
-                self.refusals.append(each.text)
-            elif (symbol := getattr(each, "symbol", None)) is not None:
-                self._tally(line, symbol).count(each)
+            match each:
+                case Refusal():
+                    self.refusals.append(each.text)
+                case Reply():
+                    pass
+                case _:
+                    self._tally(line, each.symbol).count(each)
+                    if isinstance(each, SnapshotWanted):
+                        self._want(key, each.symbol)
 
     def _tally(self, line: Line, symbol: str) -> Tally:
         known = self._tallies.get(symbol)
@@ -226,6 +242,15 @@ class Replay:
             books_lost=tally.books_lost,
             lost_last=tally.lost_last,
         )
+
+
+def _same(path: str, url: str) -> bool:
+    """The same question, for however many levels."""
+    one, other = urlsplit(path), urlsplit(url)
+    asked, answered = parse_qs(one.query), parse_qs(other.query)
+    for query in (asked, answered):
+        query.pop("limit", None)
+    return one.path == other.path and asked == answered
 
 
 def _stamp(entry: Entry) -> Stamp:

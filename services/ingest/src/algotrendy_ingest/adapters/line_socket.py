@@ -50,6 +50,10 @@ _STREAM_OF = {
 }
 
 
+type Tap = Callable[[str, str | bytes], None]
+"""What happens on a socket (``open``, ``sent`` or ``recv``) and its text."""
+
+
 class Owner(Protocol):
     """Whoever has the sockets of one venue."""
 
@@ -83,13 +87,19 @@ class LineSocket:
         address: str,
         connects: Pace,
         patience_s: dict[Stream, float],
+        *,
+        tap: Tap | None = None,
     ) -> None:
-        """``patience_s``: how long each kind of stream may be silent; one that is not named may be for ever."""
+        """``patience_s``: how long each kind of stream may be silent; one that is not named may be for ever.
+
+        ``tap`` is told everything that goes over the socket before it is read.
+        """
         self.plan = plan
         self._owner = owner
         self._make = make
         self._address = address
         self._connects = connects
+        self._tap = tap
         self._patience_s = {stream: seconds for stream, seconds in patience_s.items() if stream in plan.streams}
         self._heard_s: dict[Stream, float] = {}
         self._ailing: dict[str, _Ailing] = {}
@@ -162,6 +172,8 @@ class LineSocket:
 
     async def _listen(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         line = self.line = self._make(self.plan)
+        if self._tap is not None:
+            self._tap("open", "")
         now = monotonic_s()
         self._heard_s = dict.fromkeys(self._patience_s, now)
         self._outgoing = asyncio.PriorityQueue()
@@ -185,6 +197,8 @@ class LineSocket:
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse, line: Line) -> None:
         async for message in websocket:
             if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                if self._tap is not None:
+                    self._tap("recv", message.data)
                 received = self._owner.now()
                 try:
                     heard = line.read(message.data, received)
@@ -200,6 +214,8 @@ class LineSocket:
             _, _, text = await self._outgoing.get()
             await pace.turn()
             await websocket.send_str(text)
+            if self._tap is not None:
+                self._tap("sent", text)
 
     async def _ping(self, line: Line) -> None:
         if line.ping_every_s is None:
