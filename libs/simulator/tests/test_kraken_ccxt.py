@@ -226,6 +226,21 @@ async def test_the_books_checksum_is_that_of_its_text(venue: Running) -> None:
             checked += 1
 
 
+async def test_the_listing_says_how_many_decimals_a_books_numbers_have(venue: Running) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{venue.ws}/v2") as socket:
+        for wanted in ({"channel": "instrument"}, {"channel": "book", "symbol": [BTC], "depth": 10}):
+            await socket.send_json({"method": "subscribe", "params": wanted})
+        heard: dict[str, Any] = {}
+        while not {"instrument", "book"} <= heard.keys():
+            message = json.loads(await socket.receive_str(timeout=5), parse_float=Decimal)
+            heard[message.get("channel", message.get("method"))] = message
+    [pair] = [row for row in heard["instrument"]["data"]["pairs"] if row["symbol"] == BTC]
+    book = heard["book"]["data"][0]
+    for part, precision in (("price", pair["price_precision"]), ("qty", pair["qty_precision"])):
+        assert {-level[part].as_tuple().exponent for side in ("bids", "asks") for level in book[side]} == {precision}
+    assert pair["qty_increment"] == Decimal(1).scaleb(-pair["qty_precision"])
+
+
 async def test_the_account_channels(client: Any) -> None:
     await client.create_order(BTC, "limit", "buy", 0.01, 10_000, {"clientOrderId": "d" * 32})
     first = await client.watch_orders(BTC)

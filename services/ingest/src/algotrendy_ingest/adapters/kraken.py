@@ -75,7 +75,7 @@ class KrakenRest(CcxtRest):
         return [rest_trade_of(row, symbol, received) for row in _rows(answer)]
 
     async def _made_of_trades(self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[Bar]:
-        """Candles from ``start`` on that end by ``end``, as far as a few pages of trades reach; at least one if there are."""
+        """Candles from ``start`` on that end by ``end``, as far as a few pages of trades reach; one at least."""
         since = interval_start(start, timeframe)
         made, bars = BarAggregator(timeframe, watching_since=since), list[Bar]()
         newest, pages = -1, 0

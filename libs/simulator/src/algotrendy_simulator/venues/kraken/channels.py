@@ -3,6 +3,7 @@
 Source: Kraken documentation, "Spot WebSocket v2". Invariant: pure; numbers are Decimals until they are written.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from algotrendy_common.money import ZERO
@@ -11,7 +12,7 @@ from algotrendy_simulator.events import TapeTrade
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.venues.binance.wire import best_levels, day_statistics
 from algotrendy_simulator.venues.kraken.identity import ws_name
-from algotrendy_simulator.venues.kraken.wire import Json, instant, price_decimals
+from algotrendy_simulator.venues.kraken.wire import Json, instant, price_decimals, volume_decimals
 
 _FINEST = Decimal("0.00000001")
 
@@ -22,6 +23,31 @@ def price(market: Market, value: Decimal) -> Decimal:
 
 def quantity(value: Decimal) -> Decimal:
     return value.quantize(_FINEST)
+
+
+def pair(market: Market) -> Json:
+    """A row of ``instrument``: its precisions are those of every number of the pair's book."""
+    instrument = market.instrument
+    return {
+        "symbol": ws_name(market),
+        "base": instrument.base,
+        "quote": instrument.quote,
+        "status": "online",
+        "qty_precision": volume_decimals(market),
+        "qty_increment": instrument.quantity_step,
+        "qty_min": instrument.min_quantity,
+        "price_precision": price_decimals(market),
+        "price_increment": instrument.price_step,
+        "cost_precision": 5,
+        "cost_min": instrument.min_notional,
+        "marginable": instrument.max_leverage > 1,
+        "has_index": True,
+    }
+
+
+def listing(assets: Iterable[str], markets: Iterable[Market]) -> Json:
+    shown = {"status": "enabled", "precision": 10, "precision_display": 5, "borrowable": False}
+    return {"assets": [{"id": name} | shown for name in assets], "pairs": [pair(market) for market in markets]}
 
 
 def ticker(market: Market, time_ms: int) -> Json:

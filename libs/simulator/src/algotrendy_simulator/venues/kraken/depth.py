@@ -12,7 +12,7 @@ from algotrendy_common.money import ZERO
 
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.venues.kraken.identity import ws_name
-from algotrendy_simulator.venues.kraken.wire import Json, instant, price_decimals
+from algotrendy_simulator.venues.kraken.wire import Json, instant, price_decimals, volume_decimals
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _CHECKED = 10
@@ -23,7 +23,7 @@ class DepthView:
     def __init__(self, market: Market, depth: int) -> None:
         self._market = market
         self._depth = depth
-        self._price = Decimal(1).scaleb(-price_decimals(market))
+        self._steps = (Decimal(1).scaleb(-price_decimals(market)), Decimal(1).scaleb(-volume_decimals(market)))
         self._sequence = market.engine.book.sequence
         self._held = self._now()
 
@@ -71,7 +71,9 @@ class DepthView:
         return {"price": written[0], "qty": written[1]}
 
     def _written(self, price: Decimal, quantity: Decimal) -> tuple[Decimal, Decimal]:
-        return price.quantize(self._price), quantity.quantize(Decimal("0.00000001"))
+        """With all the decimals of the pair, as its checksum has them."""
+        price_step, quantity_step = self._steps
+        return price.quantize(price_step), quantity.quantize(quantity_step)
 
 
 def _digits(number: Decimal) -> str:

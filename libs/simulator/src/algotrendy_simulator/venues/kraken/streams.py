@@ -167,6 +167,8 @@ class Streams:
             raise KrakenError("EGeneral:Invalid arguments:method")
         if channel in PRIVATE:
             return self._change_private(client, method, channel, parameters)
+        if channel == "instrument":
+            return self._change_listing(client, method, parameters)
         if channel not in PUBLIC:
             raise KrakenError("EGeneral:Invalid arguments:channel")
         market = self._pairs.find_ws(name or "")
@@ -188,6 +190,19 @@ class Streams:
         if parameters.get("snapshot") is False:
             return result, []
         return result, [{"channel": channel, "type": "snapshot", "data": self._snapshot(channel, market, detail)}]
+
+    def _change_listing(self, client: _Client, method: str, parameters: Json) -> tuple[Json, list[Json]]:
+        """All assets and pairs at once; nothing of them changes after that."""
+        topic, result = ("instrument", "*", 0), {"channel": "instrument", "snapshot": parameters.get("snapshot", True)}
+        if method == "unsubscribe":
+            client.topics.discard(topic)
+            return result, []
+        if topic in client.topics:
+            raise KrakenError("Already subscribed")
+        client.topics.add(topic)
+        listed = channels.listing(self._pairs.assets(), self._pairs.all())
+        snapshot = {"channel": "instrument", "type": "snapshot", "data": listed}
+        return result, [snapshot] if result["snapshot"] else []
 
     def _detail(self, channel: str, parameters: Json) -> int:
         if channel == "book":
