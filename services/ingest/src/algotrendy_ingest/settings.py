@@ -8,6 +8,7 @@ from algotrendy_common.settings import Section, ServiceSettings
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from algotrendy_ingest.adapters.registry import ADAPTERS
+from algotrendy_ingest.providers.settings import ProvidersSettings
 
 
 class FeedSettings(Section):
@@ -41,6 +42,8 @@ class IngestSettings(ServiceSettings):
     binance_ws_url: str = Field("wss://stream.binance.com:9443", pattern="^wss?://")
     questdb_url: SecretStr = SecretStr("http://127.0.0.1:9000")
     """HTTP, with user and password where the server wants them."""
+    providers: ProvidersSettings = ProvidersSettings()
+    """What is polled over HTTP, as JSON: ``{"members": [{"name": "yahoo"}, …]}``. None is asked unless it is named."""
     replay: bool = False
     """True where the venue plays recorded data; every reading of the feed's health says so."""
     history_candles: int = Field(1000, ge=1, le=100_000)
