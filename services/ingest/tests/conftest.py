@@ -26,7 +26,7 @@ _ROWS = {row.events[0]: row for row in CATALOGUE}
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    with servers_running("nats", "questdb", migrate=True) as running:
+    with servers_running("nats", "questdb", "redis", migrate=True) as running:
         yield running
 
 
@@ -181,6 +181,6 @@ async def quest(servers: Servers) -> Quest:
     )
     await migrator.jetstream().purge_stream("MARKET")
     await migrator.close()
-    for table in ("trade", "quote", "bar"):
+    for table in ("trade", "quote", "bar", "book", "signal", "feed_health", "backfill"):
         await quest.rows(f"DROP TABLE IF EXISTS {table}")
     return quest

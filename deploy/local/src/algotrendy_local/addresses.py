@@ -73,7 +73,7 @@ class Addresses:
             environment[f"{own}POSTGRES_URL"] = self.service_postgres_url(service)
         if service == "ingest":
             environment[f"{own}QUESTDB_URL"] = self.questdb_url
-        if service == "gateway":
+        if service in ("ingest", "gateway"):
             environment[f"{own}REDIS_URL"] = self.redis_url
         return environment
 

@@ -96,7 +96,7 @@ def _particulars(service: str, credentials: Credentials) -> dict[str, str]:
     match service:
         case "ingest":
             url = f"http://algotrendy:{credentials.password('questdb')}@questdb:9000"
-            return VENUE | {"QUESTDB_URL": url, "REPLAY": "true"}
+            return VENUE | {"QUESTDB_URL": url, "REDIS_URL": _redis_url(credentials), "REPLAY": "true"}
         case "broker_gateway":
             return VENUE | {
                 "BINANCE_API_KEY": "demo-key",
@@ -107,13 +107,17 @@ def _particulars(service: str, credentials: Credentials) -> dict[str, str]:
             return {"APPROVAL_SEED": approval_seed}
         case "gateway":
             return {
-                "REDIS_URL": f"redis://:{credentials.password('redis')}@redis:6379/0",
+                "REDIS_URL": _redis_url(credentials),
                 "TOKEN_KEY": credentials.signing_key("token"),
                 "DEMO_PASSWORD": credentials.demo_password(),
                 "PAGE_DIR": "/app/web",
             }
         case _:
             return {}
+
+
+def _redis_url(credentials: Credentials) -> str:
+    return f"redis://:{credentials.password('redis')}@redis:6379/0"
 
 
 def _lines(environment: dict[str, str]) -> str:

@@ -19,5 +19,7 @@ PUBLISH_SECONDS = Histogram(
     "algotrendy_feed_publish_seconds", "From a message read to its event on the bus", ["venue", "kind"], buckets=_FAST
 )
 PUBLISH_FAILED = Counter("algotrendy_feed_publish_failed_total", "Events that the bus did not take", ["venue"])
+HISTORY_CACHE = Counter("algotrendy_history_cache_total", "Questions about the past, by the cache", ["what", "outcome"])
+TABLES_MENDED = Counter("algotrendy_tables_mended_total", "Suspended tables, by what was done", ["table", "step"])
 ROWS_WRITTEN = Counter("algotrendy_rows_written_total", "Rows handed to QuestDB", ["table"])
 ROWS_MADE_GOOD = Counter("algotrendy_rows_made_good_total", "Rows the bus lost and the ledger wrote", ["table"])

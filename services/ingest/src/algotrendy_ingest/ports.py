@@ -100,6 +100,8 @@ class History(Protocol):
         """Closed candles that open in [start, end), oldest first: from ``start`` on, without it the newest."""
         ...
 
+    async def has_candles(self, venue: str, symbol: str) -> bool: ...
+
     async def open_times(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
     ) -> set[datetime]:

@@ -13,19 +13,33 @@ from algotrendy_common.events.market import (
 from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.rpc import ingest as rpc
 
+from algotrendy_ingest.adapters.answer_cache import AnswerCache
 from algotrendy_ingest.following import Followed, follow
+from algotrendy_ingest.handlers.mending import Mending
 from algotrendy_ingest.handlers.questions import Questions
+from algotrendy_ingest.handlers.recorded import Recorded
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.settings import IngestSettings
-from algotrendy_ingest.store import QuestStore
+from algotrendy_ingest.store.cached import CachedStore
+from algotrendy_ingest.store.repair import Repair
 
 
 def build_app(settings: IngestSettings) -> App:
     app = App("ingest", settings)
-    store = QuestStore(settings.questdb_url.get_secret_value())
+    cache = AnswerCache(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    store = CachedStore(
+        settings.questdb_url.get_secret_value(),
+        cache,
+        app.clock,
+        retention=settings.retention,
+        candle_retention=settings.candle_retention,
+    )
     recorder = Recorder(store, app.clock, overdue_after=settings.overdue_after)
     followed = [follow(app, settings, one, store, recorder) for one in settings.every_feed]
     questions = Questions({one.feed.venue: one.asked for one in followed}, store)
+    clocks = {one.feed.venue: one.feed for one in followed}
+    recorded = Recorded(store, cache, lambda venue: clocks[venue].venue_time if venue in clocks else app.clock.now())
+    mending = Mending(Repair(store.quest), app.bus)
 
     app.publishes(TradePrinted, QuoteChanged, BookSnapshotTaken, BarUpdated, FeedHealthChanged)
     app.publishes(MarkPriceChanged, FundingRateChanged)
@@ -40,13 +54,19 @@ def build_app(settings: IngestSettings) -> App:
     app.answers(rpc.QUOTES, questions.quotes)
     app.answers(rpc.QUOTE_BEFORE, questions.quote_before)
     app.answers(rpc.FEEDS, questions.feeds)
+    app.answers(rpc.TRADES, recorded.trades)
+    app.answers(rpc.BOOK_AT, recorded.book_at)
+    app.answers(rpc.SYMBOLS, recorded.symbols)
+    app.answers(rpc.COVERAGE, recorded.coverage)
     for one in followed:
         _run(app, one)
     app.runs("ledger", recorder.audit_forever)
+    app.runs("suspended tables", mending.look_forever)
     for one in followed:
         app.on_stop(one.live.stop)
         app.on_stop(one.feed.close)
     app.on_stop(store.close)
+    app.on_stop(cache.close)
     app.health.add("history store", store.problem)
     return app
 

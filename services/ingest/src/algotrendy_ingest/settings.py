@@ -42,6 +42,12 @@ class IngestSettings(ServiceSettings):
     binance_ws_url: str = Field("wss://stream.binance.com:9443", pattern="^wss?://")
     questdb_url: SecretStr = SecretStr("http://127.0.0.1:9000")
     """HTTP, with user and password where the server wants them."""
+    redis_url: SecretStr | None = None
+    """Where answers about the past are kept; None or a Redis that is away: each is asked of the store anew."""
+    retention: timedelta = Field(timedelta(days=365), ge=timedelta(days=1))
+    """How long trades, quotes, books, signals and feed health are kept, in whole days, counted from the newest row."""
+    candle_retention: timedelta = Field(timedelta(days=365), ge=timedelta(days=1))
+    """The same for candles, also those that are fetched of a venue's past."""
     providers: ProvidersSettings = ProvidersSettings()
     """What is polled over HTTP, as JSON: ``{"members": [{"name": "yahoo"}, …]}``. None is asked unless it is named."""
     replay: bool = False

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from algotrendy_common.clock import Instant
-from algotrendy_common.enums import Timeframe
+from algotrendy_common.enums import Side, Timeframe
 from algotrendy_common.events.event import Record
-from algotrendy_common.events.market import FeedHealthChanged, QuoteChanged
+from algotrendy_common.events.market import BookLevel, FeedHealthChanged, QuoteChanged
 from algotrendy_common.ids import Symbol, Venue
 from algotrendy_common.money import Amount, Price, Quantity
 from algotrendy_common.rpc.call import Call, Nothing
@@ -99,6 +99,122 @@ class Feeds(Record):
     feeds: tuple[FeedHealthChanged, ...]
 
 
+class TradesAsked(Record):
+    """Recorded trades of [start, end), in the order of their time and number."""
+
+    venue: Venue
+    symbol: Symbol
+    start: Instant
+    end: Instant | None = None
+    after: str | None = None
+    """``next`` of the page before."""
+    limit: int = 1000
+    """At most 5,000 an answer."""
+
+
+class RecordedTrade(Record):
+    event_time: Instant
+    trade_id: str
+    price: Price
+    quantity: Quantity
+    side: Side
+
+
+class Trades(Record):
+    trades: tuple[RecordedTrade, ...]
+    next: str | None
+    """None on the last page."""
+
+
+class BookAtAsked(Record):
+    """The newest recorded book that is not after a time of the venue's clock, nor more than an hour before it."""
+
+    venue: Venue
+    symbol: Symbol
+    at: Instant
+
+
+class RecordedBook(Record):
+    event_time: Instant
+    received_time: Instant
+    sequence: int
+    bids: tuple[BookLevel, ...]
+    asks: tuple[BookLevel, ...]
+
+
+class BookAt(Record):
+    book: RecordedBook | None
+
+
+class SymbolsAsked(Record):
+    """What there is recorded, of one venue or of all."""
+
+    venue: Venue | None = None
+    after: str | None = None
+    """``next`` of the page before."""
+    limit: int = 1000
+    """At most 1,000 an answer."""
+
+
+class Kept(Record):
+    venue: Venue
+    symbol: Symbol
+    timeframe: Timeframe | None
+    """Of candles; None for trades."""
+    first: Instant
+    last: Instant
+    rows: int
+
+
+class Symbols(Record):
+    kept: tuple[Kept, ...]
+    next: str | None
+    """None on the last page."""
+
+
+class CoverageAsked(Record):
+    """Day by day, how much of [start, end) there is; at most 366 days an answer, from the first there is."""
+
+    venue: Venue
+    symbol: Symbol
+    timeframe: Timeframe
+    start: Instant | None = None
+    end: Instant | None = None
+
+
+class DayKept(Record):
+    day: Instant
+    candles: int
+    expected: int
+    """As many as fit between the first and the last of the answer."""
+    volume: Amount
+    trades: int
+    """Recorded one by one."""
+    traded: Amount
+    """Sum of their quantities."""
+
+
+class Missing(Record):
+    """Candles that would open in [start, end)."""
+
+    start: Instant
+    end: Instant
+    asked: bool
+    """The venue was asked for them and has none."""
+
+
+class Coverage(Record):
+    first: Instant | None
+    last: Instant | None
+    candles: int
+    expected: int
+    days: tuple[DayKept, ...]
+    missing: tuple[Missing, ...]
+    """The first 500."""
+    more: bool
+    """There is more after the last day: ask again from the day after it."""
+
+
 CANDLES = Call("ingest", "candles", CandlesAsked, Candles, ("agent", "backtest", "gateway"))
 INSTRUMENTS = Call(
     "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
@@ -106,3 +222,7 @@ INSTRUMENTS = Call(
 QUOTES = Call("ingest", "quotes", Nothing, Quotes, ("gateway", "risk", "agent"))
 QUOTE_BEFORE = Call("ingest", "quote_before", QuoteBeforeAsked, QuoteBefore, ("gateway",))
 FEEDS = Call("ingest", "feeds", Nothing, Feeds, ("gateway",))
+TRADES = Call("ingest", "trades", TradesAsked, Trades, ("gateway", "backtest", "agent"))
+BOOK_AT = Call("ingest", "book_at", BookAtAsked, BookAt, ("gateway", "backtest"))
+SYMBOLS = Call("ingest", "symbols", SymbolsAsked, Symbols, ("gateway", "backtest"))
+COVERAGE = Call("ingest", "coverage", CoverageAsked, Coverage, ("gateway", "backtest"))

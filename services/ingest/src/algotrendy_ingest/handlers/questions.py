@@ -47,13 +47,14 @@ class Questions:
     async def candles(self, asked: CandlesAsked) -> Candles:
         venue = self._venues.get(asked.venue)
         market = venue.markets.get(asked.symbol) if venue is not None else None
-        if market is None:
-            raise Refused("unknown_instrument", f"{asked.symbol} at {asked.venue} is not followed")
         if not 1 <= asked.limit <= _MOST:
             raise Refused("bad_limit", f"between 1 and {_MOST} candles can be asked for, not {asked.limit}")
         if asked.start is not None and asked.end is not None and asked.start >= asked.end:
             raise Refused("bad_range", "the range ends before it starts")
-        found = await self._kept(market, asked, asked.limit + 1)
+        if market is not None:
+            found = await self._kept(market, asked, asked.limit + 1)
+        else:
+            found = await self._stored(asked, asked.limit + 1)
         if asked.start is None:
             return Candles(candles=tuple(found[-asked.limit :]), more=False)
         return Candles(candles=tuple(found[: asked.limit]), more=len(found) > asked.limit)
@@ -81,6 +82,13 @@ class Questions:
 
     async def feeds(self, asked: Nothing) -> Feeds:
         return Feeds(feeds=tuple(venue.announcer.health_event() for venue in self._venues.values()))
+
+    async def _stored(self, asked: CandlesAsked, limit: int) -> list[Candle]:
+        """Of an instrument that is not followed, and was once or was fetched."""
+        found = await self._store.candles(asked.venue, asked.symbol, asked.timeframe, asked.start, asked.end, limit)
+        if not found and not await self._store.has_candles(asked.venue, asked.symbol):
+            raise Refused("unknown_instrument", f"{asked.symbol} at {asked.venue} is not followed, nor recorded")
+        return found
 
     async def _kept(self, market: Market, asked: CandlesAsked, limit: int) -> list[Candle]:
         """At least ``limit`` candles, where there are so many."""

@@ -72,14 +72,14 @@ class QuestStore:
         # A negative limit takes the last rows and leaves them in order.
         last = f"ORDER BY ts LIMIT {limit if start is not None else -limit}"
         found = await self.quest.ask(
-            f"SELECT {_CANDLE} FROM bar WHERE {_which(venue, symbol, timeframe, start, end)} {last}"
+            f"SELECT {_CANDLE} FROM bar WHERE {rows.which(venue, symbol, timeframe, start, end)} {last}"
         )
         kept = [rows.candle_of(row) for row in found]
         if timeframe not in tables.DERIVED:
             return kept
         minutes = timeframe.seconds // Timeframe.M1.seconds
         derived = await self.quest.ask(
-            f"SELECT {_CANDLE} FROM {tables.view(timeframe)} WHERE {_whose(venue, symbol)}"
+            f"SELECT {_CANDLE} FROM {tables.view(timeframe)} WHERE {rows.whose(venue, symbol)}"
             f"{rows.between(start, end)} AND parts = {minutes} {last}"
         )
         # Where a candle was kept it counts: the venue may have told it where minutes are missing.
@@ -87,10 +87,13 @@ class QuestStore:
         ordered = [by_time[time] for time in sorted(by_time)]
         return ordered[:limit] if start is not None else ordered[-limit:]
 
+    async def has_candles(self, venue: str, symbol: str) -> bool:
+        return bool(await self.quest.ask(f"SELECT 1 FROM bar WHERE {rows.whose(venue, symbol)} LIMIT 1"))
+
     async def open_times(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
     ) -> set[datetime]:
-        found = await self.quest.ask(f"SELECT ts FROM bar WHERE {_which(venue, symbol, timeframe, start, end)}")
+        found = await self.quest.ask(f"SELECT ts FROM bar WHERE {rows.which(venue, symbol, timeframe, start, end)}")
         return {datetime.fromisoformat(row[0]) for row in found}
 
     async def backfilled(
@@ -98,7 +101,7 @@ class QuestStore:
     ) -> list[Span]:
         """Stretches that touch [start, end) of which the venue gave all it has."""
         found = await self.quest.ask(
-            f"SELECT ts, until FROM backfill WHERE {_whose(venue, symbol)} AND timeframe = {rows.text(timeframe)}"
+            f"SELECT ts, until FROM backfill WHERE {rows.whose(venue, symbol)} AND timeframe = {rows.text(timeframe)}"
             f" AND ts < {rows.instant(end)} AND until > {rows.instant(start)} ORDER BY ts"
         )
         return [Span(datetime.fromisoformat(row[0]), datetime.fromisoformat(row[1])) for row in found]
@@ -107,7 +110,7 @@ class QuestStore:
         self, venue: str, symbol: str, since: datetime, received_before: datetime
     ) -> RecordedQuote | None:
         found = await self.quest.ask(
-            f"SELECT ts, received, bid, ask FROM quote WHERE {_whose(venue, symbol)}"
+            f"SELECT ts, received, bid, ask FROM quote WHERE {rows.whose(venue, symbol)}"
             f"{rows.between(since, since + _QUOTE_SPAN)} AND received < {rows.instant(received_before)}"
             " ORDER BY received LIMIT -1"
         )
@@ -120,11 +123,3 @@ class QuestStore:
             f"SELECT symbol, trade_id FROM trade WHERE venue = {rows.text(venue)} LATEST ON ts PARTITION BY symbol"
         )
         return {row[0]: row[1] for row in found}
-
-
-def _whose(venue: str, symbol: str) -> str:
-    return f"venue = {rows.text(venue)} AND symbol = {rows.text(symbol)}"
-
-
-def _which(venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None) -> str:
-    return f"{_whose(venue, symbol)} AND timeframe = {rows.text(timeframe)}{rows.between(start, end)}"

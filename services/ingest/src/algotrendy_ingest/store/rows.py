@@ -150,6 +150,15 @@ def between(start: datetime | None, end: datetime | None) -> str:
     return condition if end is None else f"{condition} AND ts < {instant(end)}"
 
 
+def whose(venue: str, symbol: str) -> str:
+    return f"venue = {text(venue)} AND symbol = {text(symbol)}"
+
+
+def which(venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None) -> str:
+    """A timeframe's candles that open in [start, end)."""
+    return f"{whose(venue, symbol)} AND timeframe = {text(timeframe)}{between(start, end)}"
+
+
 def _levels(levels: Sequence[BookLevel]) -> str:
     return json.dumps([[str(level.price), str(level.quantity)] for level in levels], separators=(",", ":"))
 

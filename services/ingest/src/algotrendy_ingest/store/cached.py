@@ -1,0 +1,56 @@
+"""The store with answers about past candles kept: what is asked again and again is charts and backtests."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from algotrendy_common.clock import Clock
+from algotrendy_common.enums import Timeframe
+from algotrendy_common.rpc.ingest import Candle, Candles
+
+from algotrendy_ingest.adapters.answer_cache import AnswerCache, group_of, lifetime
+from algotrendy_ingest.ports import Candlestick
+from algotrendy_ingest.store.connection import YEAR
+from algotrendy_ingest.store.quest import QuestStore
+
+_SETTLED_AFTER = timedelta(hours=1)
+
+
+class CachedStore(QuestStore):
+    def __init__(
+        self,
+        url: str,
+        cache: AnswerCache,
+        clock: Clock,
+        *,
+        retention: timedelta = YEAR,
+        candle_retention: timedelta = YEAR,
+    ) -> None:
+        super().__init__(url, retention=retention, candle_retention=candle_retention)
+        self._cache = cache
+        self._clock = clock
+        self._newest: dict[tuple[str, str, Timeframe], datetime] = {}
+
+    async def write_bars(self, venue: str, symbol: str, bars: Sequence[Candlestick]) -> None:
+        await super().write_bars(venue, symbol, bars)
+        past = False
+        for bar in bars:
+            key = (venue, symbol, bar.timeframe)
+            newest = self._newest.get(key)
+            past |= newest is None or bar.open_time <= newest
+            self._newest[key] = bar.open_time if newest is None else max(newest, bar.open_time)
+        if past:  # a candle behind those that were there: a hole is filled, or one is mended
+            await self._cache.changed(group_of(venue, symbol))
+
+    async def candles(
+        self, venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None, limit: int
+    ) -> list[Candle]:
+        async def ask() -> Candles:
+            found = await super(CachedStore, self).candles(venue, symbol, timeframe, start, end, limit)
+            return Candles(candles=tuple(found), more=False)
+
+        # Whoever asks for candles of a venue that is followed has those that may change in memory, and says an end.
+        if end is None or end > self._clock.now() - _SETTLED_AFTER:
+            return list((await ask()).candles)
+        question = f"{timeframe.value}:{start and start.isoformat()}:{end.isoformat()}:{limit}"
+        kept = await self._cache.answer("candles", group_of(venue, symbol), question, lifetime(timeframe), Candles, ask)
+        return list(kept.candles)
