@@ -141,9 +141,10 @@ class SocketFeed:
 
     def deliver(self, message: Message) -> None:
         match message:
-            case TradeTick(event_time=time) | QuoteTick(event_time=time):
-                if self._newest.time is None or time > self._newest.time:
-                    self._newest.time = time
+            case TradeTick(event_time=time):
+                self._is_now(time)
+            case QuoteTick(event_time=time, received=received) if time is not received.time:
+                self._is_now(time)
         if self._deliver is not None:
             self._deliver(message)
 
@@ -163,7 +164,11 @@ class SocketFeed:
                 if market is None or not market.book.ready:
                     continue
                 book, size, received = market.book, market.names.contract_size, self.now()
-                time = from_ms(book.event_time_ms) if book.event_time_ms else self._newest.time or received.time
+                if book.event_time_ms:
+                    time = from_ms(book.event_time_ms)
+                    self._is_now(time)
+                else:
+                    time = self._newest.time or received.time
                 bids, asks = _exact(book.bids.best(LEVELS), size), _exact(book.asks.best(LEVELS), size)
                 self.deliver(BookTick(symbol, book.sequence, bids, asks, time, received))
 
@@ -182,13 +187,20 @@ class SocketFeed:
     ) -> list[Bar]:
         if self._newest.time is not None:
             self._rest.is_now(self._newest.time)
-        return await self._rest.bars(symbol, timeframe, start, end)
+        bars = await self._rest.bars(symbol, timeframe, start, end)
+        if bars:
+            self._is_now(bars[-1].open_time)
+        return bars
 
     async def recent_trades(self, symbol: str) -> list[TradeTick]:
         trades = await self._rest.recent_trades(symbol)
-        if trades and (self._newest.time is None or trades[-1].event_time > self._newest.time):
-            self._newest.time = trades[-1].event_time
+        if trades:
+            self._is_now(trades[-1].event_time)
         return trades
+
+    def _is_now(self, venue_time: datetime) -> None:
+        if self._newest.time is None or venue_time > self._newest.time:
+            self._newest.time = venue_time
 
 
 def _exact(levels: list[Level], size: Decimal) -> tuple[tuple[Decimal, Decimal], ...]:

@@ -183,7 +183,8 @@ class LiveHandlers:
 
     async def on_quote(self, tick: QuoteTick) -> None:
         self._health.heard(Stream.QUOTES, tick.symbol, tick.received.time)
-        self._health.reached(tick.event_time)
+        if (time := self._feed.venue_time) is not None:  # a quote may have none of its own
+            self._health.reached(time)
         if (market := self._markets.get(tick.symbol)) is not None:
             market.quote = await self._announcer.quote(tick)
 
