@@ -54,3 +54,21 @@ def test_a_wrong_spec_is_refused(spec) -> None:
         checked(spec(strategy_kind="oracle"))
     with pytest.raises(Refused, match="fast must be shorter"):
         checked(spec(parameters={"fast": 20, "slow": 5}))
+
+
+def test_fees_come_from_a_venues_table_where_one_is_named(spec, bars, instrument) -> None:
+    plain = compute(spec(maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0004")), instrument, bars, nothing)
+    level = compute(spec(fees="binance:vip9"), instrument, bars, nothing)
+    assert level.fills == plain.fills
+    climbing = compute(spec(fees="binance"), instrument, bars, nothing)
+    assert climbing.statistics["fees"] > level.statistics["fees"]
+    assert climbing.manifest["config"]["fee_tiers"][0] == {
+        "traded_30d": "1000000", "maker": "0.0009", "taker": "0.001",
+    }  # fmt: skip
+
+
+def test_fees_named_twice_or_unknown_are_refused(spec, bars, instrument) -> None:
+    with pytest.raises(Refused, match="not both"):
+        compute(spec(fees="okx", taker_fee=Decimal("0.001")), instrument, bars, nothing)
+    with pytest.raises(Refused, match="vip9"):
+        compute(spec(fees="binance:vip77"), instrument, bars, nothing)

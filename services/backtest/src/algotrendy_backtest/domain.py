@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from algotrendy_common.clock import from_ms
 from algotrendy_common.enums import Side
+from algotrendy_common.errors import Refused
 from algotrendy_common.events.backtest import BacktestSpec
 from algotrendy_common.money import from_float
 from algotrendy_common.rpc.backtest import RunEquity, RunTrade
 from algotrendy_core.backtest.engine import BacktestConfig, BacktestResult, run_backtest
 from algotrendy_core.backtest.engine import Progress as EngineProgress
+from algotrendy_core.backtest.fee_tables import fees_named
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.fees import FEE_STEP
 from algotrendy_core.instruments import Instrument
@@ -73,7 +75,7 @@ def checked(spec: BacktestSpec) -> tuple[AnyStrategy, Parameters]:
 
 
 def config_of(spec: BacktestSpec) -> BacktestConfig:
-    """The engine's configuration. Fees are the instrument's affair: see ``at_the_fees_of``."""
+    """The engine's configuration. Fees are the instrument's affair, but for tiers: see ``at_the_fees_of``."""
     return BacktestConfig(
         spec.initial_cash,
         slippage_bps=spec.slippage_bps,
@@ -84,12 +86,18 @@ def config_of(spec: BacktestSpec) -> BacktestConfig:
         borrow_rate=spec.borrow_rate,
         volume_share=spec.volume_share,
         impact=spec.impact,
+        fee_tiers=fees_named(spec.fees).tiers if spec.fees else (),
     )
 
 
 def at_the_fees_of(spec: BacktestSpec, instrument: Instrument) -> Instrument:
-    """The instrument with the spec's fees where it names any."""
+    """The instrument with the spec's fees where it names any; raises Refused where it names them twice."""
     fees = {"maker_fee": spec.maker_fee, "taker_fee": spec.taker_fee}
+    if spec.fees is not None:
+        if any(fee is not None for fee in fees.values()):
+            raise Refused("fees_twice", "fees come from a venue's table or are given, not both", table=spec.fees)
+        named = fees_named(spec.fees)
+        fees = {"maker_fee": named.maker, "taker_fee": named.taker}
     return instrument.model_copy(update={name: fee for name, fee in fees.items() if fee is not None})
 
 

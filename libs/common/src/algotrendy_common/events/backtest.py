@@ -72,6 +72,8 @@ class BacktestSpec(Record):
     maker_fee: Amount | None = None
     """As a fraction; None: the instrument's own."""
     taker_fee: Amount | None = None
+    fees: Annotated[str, Field(pattern=r"^[a-z]+(:[a-z0-9]+)?$", max_length=40)] | None = None
+    """Of a venue's table, in place of both: ``binance`` climbs by what is traded, ``binance:vip1`` stays there."""
     latency_ms: Annotated[int, Field(ge=0)] = 0
     """From a bar's close to the venue; a fill waits for the first price after it."""
     allow_short: bool = False

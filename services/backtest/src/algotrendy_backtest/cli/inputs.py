@@ -40,6 +40,7 @@ class Asked:
     fee: str | None
     maker_fee: str | None
     taker_fee: str | None
+    fees: str | None
     slippage_bps: str
     latency_ms: int
     short: bool
@@ -85,6 +86,7 @@ def ground_of(asked: Asked, surroundings: Surroundings, folder: Path) -> Ground:
             kind=asked.kind,
             maker_fee=_fee(asked.maker_fee, asked.fee),
             taker_fee=_fee(asked.taker_fee, asked.fee),
+            fees=asked.fees,
             latency_ms=asked.latency_ms,
             allow_short=asked.short,
             leverage=None if asked.leverage is None else _decimal("--leverage", asked.leverage),

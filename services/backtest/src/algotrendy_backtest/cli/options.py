@@ -49,6 +49,13 @@ Fee = Annotated[
 ]  # fmt: skip
 MakerFee = Annotated[str | None, typer.Option("--maker-fee", rich_help_panel=_COSTS, help="As a fraction.")]
 TakerFee = Annotated[str | None, typer.Option("--taker-fee", rich_help_panel=_COSTS, help="As a fraction.")]
+Fees = Annotated[
+    str | None,
+    typer.Option(
+        "--fees", metavar="VENUE[:LEVEL]", rich_help_panel=_COSTS,
+        help="Of a venue's table: binance climbs by what is traded in 30 days, binance:vip1 stays there.",
+    ),
+]  # fmt: skip
 Slippage = Annotated[
     str, typer.Option("--slippage", help="Basis points by which each fill is worse.", rich_help_panel=_COSTS)
 ]
@@ -149,6 +156,7 @@ COSTS: Options = {
     "fee": (Fee, None),
     "maker_fee": (MakerFee, None),
     "taker_fee": (TakerFee, None),
+    "fees": (Fees, None),
     "slippage_bps": (Slippage, "1"),
     "latency_ms": (Latency, 0),
     "short": (Short, False),
