@@ -106,6 +106,23 @@ def test_trades_are_the_takers_and_in_the_order_of_their_numbers():
     assert [trade.side for trade in heard_of([message("ws_market_trades.json")])] == [Side.SELL, Side.BUY]
 
 
+def test_trades_from_before_its_time_are_not_a_live_lines():
+    line, _ = live(BTC)
+    before = trades(0, 7, 6).replace('"update"', '"snapshot"')
+    assert [type(heard) for heard in heard_of([before])] == [TradeTick] * 2
+    assert [trade.trade_id for trade in heard_of([before, trades(1, 8)], line)] == ["8"]
+
+
+def test_a_snapshot_without_a_time_is_of_the_newest_that_was_heard():
+    line, timeless = CoinbaseLine(), book(0, "snapshot", BTC, bid_99="1", offer_101="2").replace(TIME, "{}")
+    raw = timeless.replace("{}", TIME, 1).replace("{}", "1970-01-01T00:00:00Z")
+    line.newest.time = datetime(2022, 12, 13, tzinfo=UTC)
+    _, quote = line.read(raw, NOW)
+    assert quote.event_time == line.newest.time
+    _, at_first = CoinbaseLine().read(raw, NOW)
+    assert at_first.event_time == datetime(2026, 4, 7, 14, 30, 0, 123456, tzinfo=UTC)
+
+
 def test_a_ticker_is_a_quote_where_no_book_is_kept():
     [quote] = heard_of([example("Ticker")])
     assert (str(quote.bid), str(quote.bid_quantity)) == ("21931.98", "8000.21")

@@ -98,8 +98,9 @@ class CoinbaseLine(Line):
             match channel:
                 case "l2_data":
                     heard += self._book(event, number, due, time, received)
-                case "market_trades":
-                    # The newest comes first.
+                case "market_trades" if event["type"] == "update" or self._open:
+                    # The newest comes first. A live line leaves out those from before its time, which come whenever
+                    # it subscribes: the tape says what it missed, and REST has it.
                     rows = sorted(event["trades"], key=lambda row: int(row["trade_id"]))
                     heard += [
                         words.trade_of(row, self.market(row["product_id"]).names.symbol, received) for row in rows
@@ -139,8 +140,10 @@ class CoinbaseLine(Line):
             snapshot, updates = event["type"] == "snapshot", event["updates"]
             for row in updates:
                 sides[row["side"]].append((row["price_level"], row["new_quantity"]))
-            if updates and not snapshot:  # the levels of a snapshot are of any age
-                time = words.instant(updates[-1]["event_time"])
+            if updates:
+                changed_at = words.instant(updates[-1]["event_time"])
+                # The levels of a snapshot are of no time there: of 1970.
+                time = changed_at if changed_at.timestamp() else self.newest.time or time
             change = Change(sides["bid"], sides["offer"], time, snapshot, number)
         except (ValueError, KeyError, TypeError) as error:
             return [market.lose(Cause.SEQUENCE, f"a change cannot be read: {error!r}")]
