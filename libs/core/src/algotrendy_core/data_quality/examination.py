@@ -3,7 +3,7 @@
 Invariant: every row of the input is in ``mended`` or in ``set_aside``, and what was changed is told by a finding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -33,6 +33,11 @@ class Examination:
         """How many findings of each fault there are."""
         ordered = sorted(self.findings, key=lambda finding: finding.fault)
         return {fault: len(list(group)) for fault, group in groupby(ordered, key=lambda finding: finding.fault)}
+
+    def with_unread(self, unread: dict[int, Finding]) -> "Examination":
+        """With the rows that could not even be read."""
+        findings = sorted((*self.findings, *unread.values()), key=lambda finding: finding.row)
+        return replace(self, rows=self.rows + len(unread), findings=tuple(findings), set_aside=self.set_aside | unread)
 
 
 def examine(history: PriceHistory, keep: Keep = Keep.NEWEST) -> Examination:

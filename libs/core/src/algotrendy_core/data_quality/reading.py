@@ -34,9 +34,13 @@ class ReadFile:
 def read_history(path: Path) -> ReadFile:
     """Raises Refused where the file has no rows or lacks a column that it must have."""
     try:
-        text = path.read_text(encoding="utf-8-sig").splitlines()
+        return parse_history(path.read_text(encoding="utf-8-sig").splitlines(), str(path))
     except UnicodeDecodeError as error:
         raise Refused("history_unreadable", f"{path} is no text: {error}") from error
+
+
+def parse_history(text: list[str], path: str) -> ReadFile:
+    """The same of lines, the first being the header; ``path`` is for telling where they are from."""
     rows = list(csv.reader(text))
     if len(rows) < 2:
         raise Refused("history_empty", f"{path} has no rows below a header")
