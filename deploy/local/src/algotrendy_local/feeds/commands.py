@@ -36,9 +36,9 @@ def replay(
 ) -> None:
     """Run recordings of a socket through the reading that live ones have, and print what became of each symbol."""
     with one_line_errors():
+        from algotrendy_ingest.adapters.registry import line_class
         from algotrendy_ingest.recordings import merged
         from algotrendy_ingest.replaying import Replay
-        from algotrendy_ingest.wire.registry import line_class
 
         from algotrendy_local.feeds import tables
 
@@ -52,6 +52,27 @@ def replay(
             tables.show(state)
         for refusal in run.refusals:
             note(f"the venue refused: {refusal}")
+
+
+@feed_app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="To write; it must not be there yet.")],
+    venue: VenueOption,
+    symbols: Annotated[str, typer.Option("--symbols", "-s", help="BTC-USDT,BTC-USDT-PERP,…")],
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0.1, help="Seconds; until Ctrl-C without it.", show_default=False)
+    ] = None,
+    http_url: Annotated[str | None, typer.Option(help="In place of the venue's own.", show_default=False)] = None,
+    ws_url: Annotated[str | None, typer.Option(help="In place of the venue's own.", show_default=False)] = None,
+) -> None:
+    """Write a venue's live sockets down, raw, one JSON object a line; ``feed replay`` reads it."""
+    with one_line_errors():
+        from algotrendy_local.feeds.recorded import record
+
+        wanted = [symbol.strip().upper() for symbol in symbols.split(",") if symbol.strip()]
+        received = record(file, venue, wanted, seconds, http_url, ws_url, note)
+        note(f"{received} messages in {file}")
+    raise typer.Exit(0 if received else 1)
 
 
 def _numbers(at: str | None) -> list[int]:

@@ -2,7 +2,11 @@
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from algotrendy_common.errors import Refused
+
+from algotrendy_ingest.wire.protocol import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,12 @@ def loaded(path: str) -> Any:
     """The class that ``module:class`` names."""
     module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def line_class(venue: str) -> type[Line]:
+    """Raises Refused where there is no such venue; Crypto.com may be written with a dot or an underscore."""
+    name = venue.lower()
+    adapter = ADAPTERS.get({"crypto_com": "cryptocom", "crypto.com": "cryptocom"}.get(name, name))
+    if adapter is None:
+        raise Refused("venue_unknown", f"there is no venue {venue}; there are: {', '.join(sorted(ADAPTERS))}")
+    return cast(type[Line], loaded(adapter.line))
