@@ -5,6 +5,7 @@ Invariant: venues share the store and the recorder, and nothing else; one that i
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from algotrendy_common.app import App
 
@@ -18,6 +19,7 @@ from algotrendy_ingest.handlers.past import Past
 from algotrendy_ingest.handlers.questions import Asked
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.handlers.rounds import Rounds
+from algotrendy_ingest.handlers.watching import Watch
 from algotrendy_ingest.ports import Feed, History
 from algotrendy_ingest.settings import FeedSettings, IngestSettings
 
@@ -29,6 +31,7 @@ class Followed:
     past: Past
     live: LiveHandlers
     rounds: Rounds
+    watch: Watch
 
     async def listen(self) -> None:
         await self.past.prepare()
@@ -47,7 +50,7 @@ def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History
         mute_after=settings.mute_after,
         mute_trades_after=settings.mute_trades_after,
     )
-    markets = {symbol: Market(symbol, series=BarSeries(seconds=settings.makes_seconds)) for symbol in one.symbols}
+    markets = {symbol: _market(settings, symbol) for symbol in one.symbols}
     health = FeedHealth(one.symbols, settings.quiet_after, settings.stale_after)
     past = Past(feed, store, markets, app.bus, history_candles=settings.history_candles)
     announcer = Announcer(app.bus, app.events, app.clock, feed, health, recorder, replay=settings.replay)
@@ -57,4 +60,10 @@ def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History
         quiet_close_after=settings.quiet_close_after,
         growth_interval=settings.growth_interval,
     )  # fmt: skip
-    return Followed(feed, Asked(markets, past, announcer), past, live, rounds)
+    new_market = partial(_market, settings)
+    watch = Watch(feed, markets, health, past, new_market)
+    return Followed(feed, Asked(markets, past, announcer), past, live, rounds, watch)
+
+
+def _market(settings: IngestSettings, symbol: str) -> Market:
+    return Market(symbol, series=BarSeries(seconds=settings.makes_seconds))

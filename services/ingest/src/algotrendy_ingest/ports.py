@@ -46,6 +46,16 @@ class Feed(Protocol):
 
     async def instruments(self) -> tuple[InstrumentInfo, ...]: ...
 
+    async def instrument(self, symbol: str) -> InstrumentInfo:
+        """Of one more symbol. Raises Refused ``unknown_instrument``, too."""
+        ...
+
+    def listen(self, symbol: str) -> None:
+        """Follow one more, whose instrument was asked for."""
+        ...
+
+    def leave(self, symbol: str) -> None: ...
+
     async def bars(
         self, symbol: str, timeframe: Timeframe, start: datetime | None = None, end: datetime | None = None
     ) -> list[Bar]:

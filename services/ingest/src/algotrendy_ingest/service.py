@@ -19,6 +19,7 @@ from algotrendy_ingest.handlers.mending import Mending
 from algotrendy_ingest.handlers.questions import Questions
 from algotrendy_ingest.handlers.recorded import Recorded
 from algotrendy_ingest.handlers.recorder import Recorder
+from algotrendy_ingest.handlers.watching import Watching
 from algotrendy_ingest.settings import IngestSettings
 from algotrendy_ingest.store.cached import CachedStore
 from algotrendy_ingest.store.repair import Repair
@@ -36,6 +37,7 @@ def build_app(settings: IngestSettings) -> App:
     )
     recorder = Recorder(store, app.clock, overdue_after=settings.overdue_after)
     followed = [follow(app, settings, one, store, recorder) for one in settings.every_feed]
+    watching = Watching({one.feed.venue: one.watch for one in followed})
     questions = Questions({one.feed.venue: one.asked for one in followed}, store)
     clocks = {one.feed.venue: one.feed for one in followed}
     recorded = Recorded(store, cache, lambda venue: clocks[venue].venue_time if venue in clocks else app.clock.now())
@@ -54,6 +56,8 @@ def build_app(settings: IngestSettings) -> App:
     app.answers(rpc.QUOTES, questions.quotes)
     app.answers(rpc.QUOTE_BEFORE, questions.quote_before)
     app.answers(rpc.FEEDS, questions.feeds)
+    app.answers(rpc.FOLLOW, watching.follow)
+    app.answers(rpc.UNFOLLOW, watching.unfollow)
     app.answers(rpc.TRADES, recorded.trades)
     app.answers(rpc.BOOK_AT, recorded.book_at)
     app.answers(rpc.SYMBOLS, recorded.symbols)
@@ -64,6 +68,7 @@ def build_app(settings: IngestSettings) -> App:
     app.runs("suspended tables", mending.look_forever)
     for one in followed:
         app.on_stop(one.live.stop)
+        app.on_stop(one.watch.stop)
         app.on_stop(one.feed.close)
     app.on_stop(store.close)
     app.on_stop(cache.close)

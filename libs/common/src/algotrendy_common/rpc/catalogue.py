@@ -15,6 +15,8 @@ CALLS: tuple[Call[Any, Any], ...] = (
     ingest.BOOK_AT,
     ingest.SYMBOLS,
     ingest.COVERAGE,
+    ingest.FOLLOW,
+    ingest.UNFOLLOW,
     broker_gateway.ACCOUNTS,
     broker_gateway.ORDERS,
     broker_gateway.ORDER,

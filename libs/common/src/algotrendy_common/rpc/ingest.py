@@ -215,6 +215,18 @@ class Coverage(Record):
     """There is more after the last day: ask again from the day after it."""
 
 
+class MarketNamed(Record):
+    venue: Venue
+    symbol: Symbol
+
+
+class Following(Record):
+    """What a venue is followed for now; at the service's next start, it is what the settings say."""
+
+    venue: Venue
+    symbols: tuple[Symbol, ...]
+
+
 CANDLES = Call("ingest", "candles", CandlesAsked, Candles, ("agent", "backtest", "gateway"))
 INSTRUMENTS = Call(
     "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
@@ -226,3 +238,5 @@ TRADES = Call("ingest", "trades", TradesAsked, Trades, ("gateway", "backtest", "
 BOOK_AT = Call("ingest", "book_at", BookAtAsked, BookAt, ("gateway", "backtest"))
 SYMBOLS = Call("ingest", "symbols", SymbolsAsked, Symbols, ("gateway", "backtest"))
 COVERAGE = Call("ingest", "coverage", CoverageAsked, Coverage, ("gateway", "backtest"))
+FOLLOW = Call("ingest", "follow", MarketNamed, Following, ("gateway",))
+UNFOLLOW = Call("ingest", "unfollow", MarketNamed, Following, ("gateway",))

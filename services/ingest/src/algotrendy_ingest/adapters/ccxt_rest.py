@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import aiohttp
 from algotrendy_common.clock import Clock, monotonic_s, wall_ns
 from algotrendy_common.enums import Timeframe
+from algotrendy_common.errors import Refused
 from algotrendy_common.lean_ccxt import load_ccxt
 from algotrendy_common.rpc.ingest import InstrumentInfo
 from algotrendy_core.bars import Bar
@@ -85,19 +86,18 @@ class CcxtRest(ABC):
         return tuple(self._known.values())
 
     async def add(self, symbol: str) -> InstrumentInfo:
-        """One more symbol; raises VenueAway where the venue does not list it, and changes nothing then."""
-        try:
-            async with self._loading:
-                markets = await self.asked(self._exchange.load_markets())
-                if self.ccxt_name(symbol) not in markets:
-                    # Listed since, or of a kind that was not asked for at the start.
-                    self._exchange.options |= self.new_exchange((*self._symbols, symbol)).options
-                    markets = await self.asked(self._exchange.load_markets(True))
-        except KeyError as error:
-            raise VenueAway(f"{self.venue} has no {symbol}") from error
-        if self.ccxt_name(symbol) not in markets:
-            raise VenueAway(f"{self.venue} has no {symbol}")
-        found = self.instrument_of(symbol, markets[self.ccxt_name(symbol)])
+        """One more symbol; raises Refused ``unknown_instrument`` where the venue does not list it."""
+        name = self.ccxt_name(symbol)
+        async with self._loading:
+            markets = await self.asked(self._exchange.load_markets())
+            if name not in markets:  # listed since, or of a kind that was not asked for at the start
+                anew = self.new_exchange((*self._symbols, symbol))
+                self._exchange.options["fetchMarkets"] = anew.options.get("fetchMarkets")
+                await self.asked(anew.close())
+                markets = await self.asked(self._exchange.load_markets(True))
+        if name not in markets:
+            raise Refused("unknown_instrument", f"{self.venue} does not list {symbol}")
+        found = self.instrument_of(symbol, markets[name])
         self._symbols[symbol] = None
         self._known[symbol] = found
         return found

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from algotrendy_common.clock import Clock, from_ms
 from algotrendy_common.enums import Timeframe
+from algotrendy_common.errors import Refused
 from algotrendy_common.rpc.ingest import InstrumentInfo
 from algotrendy_core.bars import Bar
 
@@ -178,8 +179,10 @@ class SocketFeed:
         return await self._rest.instruments()
 
     async def instrument(self, symbol: str) -> InstrumentInfo:
-        """Of one more symbol; raises ``VenueAway`` where it is not listed."""
-        self._line.market_of(symbol)
+        try:
+            self._line.market_of(symbol)
+        except ValueError as error:
+            raise Refused("unknown_instrument", str(error)) from error
         return await self._rest.add(symbol)
 
     async def bars(

@@ -256,7 +256,7 @@ class LiveHandlers:
     async def _fetch_minutes(self, market: Market) -> None:
         """Until the hole is closed. The venue may need a moment to have the last candle, and the hole may grow."""
         try:
-            while (hole := market.series.hole) is not None:
+            while (hole := market.series.hole) is not None and self._markets.get(market.symbol) is market:
                 minutes = await self._minutes_of(market.symbol, hole)
                 CANDLES_FETCHED.labels(self._venue, "hole").inc(len(minutes))
                 self.deliver(MinutesFetched(market.symbol, minutes))

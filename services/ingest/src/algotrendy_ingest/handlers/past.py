@@ -46,25 +46,48 @@ class Past:
         async for attempt in _patiently(VenueAway):
             with attempt:
                 self.instruments = await self._feed.instruments()
-                for market in self._markets.values():
-                    for timeframe in TIMEFRAMES:
-                        page = await self._feed.bars(market.symbol, timeframe)
-                        self._begin[market.symbol, timeframe] = page[:-1]  # the last is still open
-        for market in self._markets.values():
-            market.series.seed({timeframe: self._begin[market.symbol, timeframe] for timeframe in TIMEFRAMES})
-        await self._find_tapes()
+                at_start = dict(self._markets)
+                for symbol in at_start:
+                    await self._read_begin(symbol)
+        for market in at_start.values():
+            self._seed(market)
+        await self._find_tapes(at_start)
+
+    async def take_up(self, market: Market, instrument: InstrumentInfo) -> None:
+        """The same for one more; raises ``VenueAway``."""
+        await self._read_begin(market.symbol)
+        self._seed(market)
+        await self._find_tapes({market.symbol: market})
+        self.instruments = (*(self.instruments or ()), instrument)
+
+    def leave(self, symbol: str) -> None:
+        if self.instruments is not None:
+            self.instruments = tuple(one for one in self.instruments if one.symbol != symbol)
+        for timeframe in TIMEFRAMES:
+            self._begin.pop((symbol, timeframe), None)
+
+    async def _read_begin(self, symbol: str) -> None:
+        for timeframe in TIMEFRAMES:
+            page = await self._feed.bars(symbol, timeframe)
+            self._begin[symbol, timeframe] = page[:-1]  # the last is still open
+
+    def _seed(self, market: Market) -> None:
+        market.series.seed({timeframe: self._begin[market.symbol, timeframe] for timeframe in TIMEFRAMES})
 
     async def fill_store(self) -> None:
         """Write the candles that the store lacks; goes on until it is done."""
-        for market in self._markets.values():
-            for timeframe in TIMEFRAMES:
-                async for attempt in _patiently(VenueAway, StoreAway):
-                    with attempt:
-                        await self._fill(market.symbol, timeframe)
-        self._begin.clear()
+        for symbol in tuple(self._markets):
+            await self.fill_store_with(symbol)
         self.filled.set()
 
-    async def _find_tapes(self) -> None:
+    async def fill_store_with(self, symbol: str) -> None:
+        for timeframe in TIMEFRAMES:
+            async for attempt in _patiently(VenueAway, StoreAway):
+                with attempt:
+                    await self._fill(symbol, timeframe)
+            self._begin.pop((symbol, timeframe), None)
+
+    async def _find_tapes(self, markets: dict[str, Market]) -> None:
         """Numbering goes on from the last trade recorded, unless the venue has begun a new tape since."""
         try:
             recorded = await self._store.newest_trade_ids(self._feed.venue)
@@ -72,7 +95,7 @@ class Past:
             self._log.warning("recorded tapes unknown", error=str(error))
             return
         for symbol, trade_id in recorded.items():
-            market = self._markets.get(symbol)
+            market = markets.get(symbol)
             if market is None or not trade_id.isdigit():
                 continue
             newest: int | None = None
@@ -92,7 +115,7 @@ class Past:
                 market.tape = Tape(int(trade_id))
 
     async def _fill(self, symbol: str, timeframe: Timeframe) -> None:
-        begin = self._begin[symbol, timeframe]
+        begin = self._begin.get((symbol, timeframe))
         if not begin:
             return
         end = begin[-1].close_time

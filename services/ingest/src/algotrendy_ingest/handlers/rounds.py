@@ -52,7 +52,7 @@ class Rounds:
             await asyncio.sleep(self._growth_s)
             turn += 1
             timeframes = (MINUTE, *LONGER) if turn % _LONGER_EVERY == 0 else (MINUTE,)
-            for market in self._markets.values():
+            for market in tuple(self._markets.values()):
                 for timeframe in timeframes:
                     bar = market.series.grown(timeframe)
                     if bar is not None:
