@@ -9,6 +9,8 @@ from enum import StrEnum
 from algotrendy_common.clock import monotonic_s
 from pydantic import BaseModel, ConfigDict, Field
 
+from algotrendy_simulator.spoiling import Spoiling
+
 
 class FaultKind(StrEnum):
     LOST_BEFORE = "lost_before"
@@ -57,6 +59,8 @@ class Faults:
         self.maintenance = False
         """The venue is closed: every call is answered with that, until it is off again."""
         self._banned_until_s = 0.0
+        self.spoiling = Spoiling()
+        """Of what public sockets send."""
 
     def ban(self, seconds: float) -> None:
         """Shut every caller out for so long; 0 lets them in again."""
@@ -73,6 +77,7 @@ class Faults:
     def clear(self) -> None:
         """Forget what is armed, and open the venue again."""
         self.armed.clear()
+        self.spoiling.clear()
         self.maintenance = False
         self._banned_until_s = 0.0
 

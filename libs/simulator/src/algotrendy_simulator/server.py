@@ -15,6 +15,7 @@ from algotrendy_simulator.faults import Faults
 from algotrendy_simulator.settings import SimulatorSettings
 from algotrendy_simulator.simulation import Simulation, build_simulation
 from algotrendy_simulator.timings import Timings
+from algotrendy_simulator.venues.binance.sockets import SPOILING
 from algotrendy_simulator.venues.registry import speak
 
 TIMEKEEPING_S = 0.05
@@ -45,6 +46,7 @@ async def serving(settings: SimulatorSettings) -> AsyncIterator[Running]:
     faults, timings = Faults(), Timings()
     dialect = speak(settings.venue, simulation, faults, timings)
     application = web.Application()
+    application[SPOILING] = faults.spoiling
     application.add_routes([*dialect.routes(), *admin_routes(simulation, dialect, faults, timings)])
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -10,6 +10,7 @@ from aiohttp import web
 from algotrendy_simulator.admin import bodies
 from algotrendy_simulator.faults import Fault, Faults
 from algotrendy_simulator.simulation import Simulation
+from algotrendy_simulator.spoiling import Spoil
 from algotrendy_simulator.venues.dialect import Dialect
 
 
@@ -32,6 +33,7 @@ class Disturbing:
             web.post("/admin/sockets/drop", self.drop_sockets),
             web.post("/admin/sockets/mute", self.mute_sockets),
             web.post("/admin/sockets/gap", self.lose_depth),
+            web.post("/admin/sockets/spoil", self.spoil),
             web.post("/admin/feed/freeze", self.freeze),
             web.post("/admin/updates/duplicate", self.duplicate),
             web.post("/admin/updates/reorder", self.reorder),
@@ -93,6 +95,14 @@ class Disturbing:
             raise web.HTTPNotFound(text=f"no symbol {symbol}")
         self.dialect.lose_depth(symbol)
         return web.json_response({"symbol": symbol})
+
+    async def spoil(self, request: web.Request) -> web.Response:
+        """Disturb messages of public sockets; what is armed, and how many were struck so far."""
+        spoiling = self.faults.spoiling
+        if request.can_read_body:
+            spoiling.armed.append(await bodies.read(request, Spoil))
+        armed = [each.model_dump(mode="json") for each in spoiling.armed]
+        return web.json_response({"armed": armed, "struck": spoiling.struck})
 
     async def freeze(self, request: web.Request) -> web.Response:
         on = (await bodies.read(request, bodies.Switch)).on

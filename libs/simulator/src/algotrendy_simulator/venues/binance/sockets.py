@@ -9,15 +9,26 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, web
 
+from algotrendy_simulator.spoiling import Spoiled, Spoiling
+
 QUEUE_BOUND = 20_000
 PING_INTERVAL_S = 20.0
+
+SPOILING = web.AppKey("spoiling", Spoiling)
 
 type Sent = Callable[[], None]
 
 
 class Socket:
-    def __init__(self, websocket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+    def __init__(
+        self,
+        websocket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        spoiling: Spoiling | None = None,
+    ) -> None:
+        """``spoiling``: what may happen to the messages on their way; None, nothing does."""
         self.websocket = websocket
+        self._spoiled = Spoiled(spoiling) if spoiling is not None else None
         self._transport = transport
         self._queue: asyncio.Queue[tuple[str, Sent | None]] = asyncio.Queue(QUEUE_BOUND)
         self._writer = asyncio.create_task(self._write())
@@ -25,7 +36,8 @@ class Socket:
     def send(self, text: str, before: Sent | None = None) -> None:
         """Queue a message; ``before`` is called just before it is written."""
         try:
-            self._queue.put_nowait((text, before))
+            for told in (text,) if self._spoiled is None else self._spoiled.told(text):
+                self._queue.put_nowait((told, before))
         except asyncio.QueueFull:
             self.cut()
 

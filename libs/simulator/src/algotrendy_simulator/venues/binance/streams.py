@@ -22,7 +22,7 @@ from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
 from algotrendy_simulator.venues.binance import wire
 from algotrendy_simulator.venues.binance.depth import DepthRow, partial_depth
-from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, Socket
+from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, SPOILING, Socket
 
 FLUSH_S = 0.1
 _RATES = ("", "@100ms", "@1000ms")
@@ -64,7 +64,9 @@ class Streams:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(heartbeat=PING_INTERVAL_S, compress=False)
         await websocket.prepare(request)
-        subscriber = _Subscriber(Socket(websocket, request.transport), combined=request.path.startswith("/stream"))
+        subscriber = _Subscriber(
+            Socket(websocket, request.transport, request.app.get(SPOILING)), combined=request.path.startswith("/stream")
+        )
         self._sockets.add(subscriber)
         named = request.query.get("streams", request.match_info.get("streams", "")).split("/")
         self._subscribe(subscriber, [name for name in named if _STREAM.match(name)])

@@ -19,7 +19,7 @@ from algotrendy_simulator.engine import Exchange
 from algotrendy_simulator.events import MinuteClosed, TapeTrade, VenueEvent
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
-from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, Socket
+from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, SPOILING, Socket
 from algotrendy_simulator.venues.bybit import wire
 from algotrendy_simulator.venues.bybit.depth import DEPTHS, BookTopic
 from algotrendy_simulator.venues.bybit.products import LINEAR, Products, category_of, symbol_of
@@ -67,7 +67,9 @@ class Streams:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(heartbeat=PING_INTERVAL_S, compress=False)
         await websocket.prepare(request)
-        subscriber = _Subscriber(Socket(websocket, request.transport), request.match_info["category"], new_id())
+        subscriber = _Subscriber(
+            Socket(websocket, request.transport, request.app.get(SPOILING)), request.match_info["category"], new_id()
+        )
         self._sockets.add(subscriber)
         try:
             async for message in websocket:

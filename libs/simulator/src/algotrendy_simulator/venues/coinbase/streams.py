@@ -22,7 +22,7 @@ from algotrendy_simulator.events import BookChanged, OrderChanged, TapeTrade, Ve
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
 from algotrendy_simulator.venues.binance.depth import DepthRow
-from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, Socket
+from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, SPOILING, Socket
 from algotrendy_simulator.venues.coinbase import order_wire, wire
 from algotrendy_simulator.venues.coinbase.authentication import account_of_token
 from algotrendy_simulator.venues.coinbase.identity import Products, product_id
@@ -82,7 +82,7 @@ class Streams:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(heartbeat=PING_INTERVAL_S, compress=False)
         await websocket.prepare(request)
-        client = _Client(Socket(websocket, request.transport))
+        client = _Client(Socket(websocket, request.transport, request.app.get(SPOILING)))
         self._clients.add(client)
         try:
             async for message in websocket:

@@ -20,7 +20,7 @@ from algotrendy_simulator.engine import Exchange
 from algotrendy_simulator.events import BalancesChanged, MinuteClosed, OrderChanged, TapeTrade, VenueEvent
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
-from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, Socket
+from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, SPOILING, Socket
 from algotrendy_simulator.venues.cryptocom import wire
 from algotrendy_simulator.venues.cryptocom.channels import BookChannel, market_of, message
 from algotrendy_simulator.venues.cryptocom.public_operations import Instruments
@@ -75,7 +75,9 @@ class Streams:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(heartbeat=PING_INTERVAL_S, compress=False)
         await websocket.prepare(request)
-        client = _Client(Socket(websocket, request.transport), request.path.endswith("/user"))
+        client = _Client(
+            Socket(websocket, request.transport, request.app.get(SPOILING)), request.path.endswith("/user")
+        )
         self._clients.add(client)
         beating = asyncio.create_task(self._beat(client))
         try:

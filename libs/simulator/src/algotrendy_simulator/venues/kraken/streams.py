@@ -19,7 +19,7 @@ from algotrendy_simulator.engine import Exchange
 from algotrendy_simulator.events import BalancesChanged, BookChanged, OrderChanged, TapeTrade, VenueEvent
 from algotrendy_simulator.market import Market
 from algotrendy_simulator.timings import Stamp, Timings, TradeSent
-from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, Socket
+from algotrendy_simulator.venues.binance.sockets import PING_INTERVAL_S, SPOILING, Socket
 from algotrendy_simulator.venues.binance.wire import best_levels
 from algotrendy_simulator.venues.kraken import channels
 from algotrendy_simulator.venues.kraken.authentication import Gate
@@ -86,7 +86,7 @@ class Streams:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(heartbeat=PING_INTERVAL_S, compress=False)
         await websocket.prepare(request)
-        client = _Client(Socket(websocket, request.transport))
+        client = _Client(Socket(websocket, request.transport, request.app.get(SPOILING)))
         self._clients.add(client)
         status = {
             "version": "2.0.10",

@@ -13,7 +13,7 @@ from algotrendy_common.clock import Clock, to_ms
 
 from algotrendy_simulator.accounts import Account
 from algotrendy_simulator.engine import Exchange
-from algotrendy_simulator.venues.binance.sockets import Socket
+from algotrendy_simulator.venues.binance.sockets import SPOILING, Socket
 from algotrendy_simulator.venues.okx.authentication import verified_socket
 from algotrendy_simulator.venues.okx.refusals import OkxError
 from algotrendy_simulator.venues.okx.wire import Json
@@ -53,7 +53,11 @@ class Sockets:
         websocket = web.WebSocketResponse(compress=False)
         await websocket.prepare(request)
         self._count += 1
-        client = Client(Socket(websocket, request.transport), request.match_info["path"], f"{self._count:08x}")
+        client = Client(
+            Socket(websocket, request.transport, request.app.get(SPOILING)),
+            request.match_info["path"],
+            f"{self._count:08x}",
+        )
         self.clients.add(client)
         try:
             async for message in websocket:
