@@ -4,23 +4,29 @@ Invariant: bad input is one line on standard error that names the file and the l
 holds the result alone. What reads sockets is imported by the command that needs it.
 """
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from algotrendy_common.errors import Refused
+from algotrendy_common.errors import Refused, Retryable
 
 from algotrendy_local.research.commands import note, one_line_errors
 
 if TYPE_CHECKING:
     from algotrendy_ingest.replaying import State
 
+    from algotrendy_local.topology import Place
+
 feed_app = typer.Typer(help="Venues' public sockets: recorded, replayed, and how they stand.", no_args_is_help=True)
 
 VenueOption = Annotated[str, typer.Option("--venue", "-v", help="binance, bybit, coinbase, cryptocom, kraken or okx.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Of the stack.", show_default=".algotrendy")]
 
 
 @feed_app.command()
@@ -65,7 +71,7 @@ def record(
     http_url: Annotated[str | None, typer.Option(help="In place of the venue's own.", show_default=False)] = None,
     ws_url: Annotated[str | None, typer.Option(help="In place of the venue's own.", show_default=False)] = None,
 ) -> None:
-    """Write a venue's live sockets down, raw, one JSON object a line; ``feed replay`` reads it."""
+    """Write a venue's live sockets down, raw, one JSON object a line; 'feed replay' reads it."""
     with one_line_errors():
         from algotrendy_local.feeds.recorded import record
 
@@ -73,6 +79,68 @@ def record(
         received = record(file, venue, wanted, seconds, http_url, ws_url, note)
         note(f"{received} messages in {file}")
     raise typer.Exit(0 if received else 1)
+
+
+@feed_app.command()
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """How each venue's feed of the running stack stands."""
+    with _stack_errors():
+        from algotrendy_local.feeds import running, tables
+
+        feeds = asyncio.run(running.health(_place(home)))
+        if as_json:
+            print(json.dumps([feed.model_dump(mode="json") for feed in feeds]))
+        else:
+            tables.show_feeds(feeds)
+
+
+VenueArgument = Annotated[str, typer.Argument(help="A venue that is followed.")]
+SymbolArgument = Annotated[str, typer.Argument(help="BTC-USDT, or BTC-USDT-PERP for the perpetual.")]
+
+
+@feed_app.command()
+def follow(venue: VenueArgument, symbol: SymbolArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Have the running stack listen to one more symbol of a venue, until its next start."""
+    with _stack_errors():
+        from algotrendy_local.feeds import running
+
+        _say_followed(venue, asyncio.run(running.follow(_place(home), venue, symbol.upper())), as_json)
+
+
+@feed_app.command()
+def unfollow(
+    venue: VenueArgument, symbol: SymbolArgument, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Have the running stack listen to a symbol no more, until its next start."""
+    with _stack_errors():
+        from algotrendy_local.feeds import running
+
+        _say_followed(venue, asyncio.run(running.unfollow(_place(home), venue, symbol.upper())), as_json)
+
+
+def _say_followed(venue: str, symbols: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"venue": venue, "symbols": symbols}))
+    else:
+        print(f"{venue}: {', '.join(symbols) or 'nothing is followed'}")
+
+
+def _place(home: Path | None) -> "Place":
+    from algotrendy_local.operations.connection import running_place
+    from algotrendy_local.settings import LocalSettings
+
+    return running_place(LocalSettings.from_environment(**({} if home is None else {"home": home})))
+
+
+@contextmanager
+def _stack_errors() -> Iterator[None]:
+    """A stack that does not answer is nobody's bad input: status 1."""
+    with one_line_errors():
+        try:
+            yield
+        except Retryable as error:
+            note(f"error: {error}")
+            raise typer.Exit(1) from error
 
 
 def _numbers(at: str | None) -> list[int]:

@@ -1,5 +1,10 @@
 """Replayed symbols and the health of feeds, for reading."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from algotrendy_common.enums import FeedState
+from algotrendy_common.events.market import FeedHealthChanged
 from algotrendy_ingest.replaying import State, SymbolState
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +21,38 @@ def show(state: State) -> None:
     for symbol in state.symbols:
         if symbol.book_ready:
             console.print(_levels(symbol))
+
+
+_COLOURS = {FeedState.LIVE: "green", FeedState.QUIET: "yellow", FeedState.CONNECTING: "yellow"}
+
+
+def show_feeds(feeds: Sequence[FeedHealthChanged]) -> None:
+    table = Table("venue", box=None, pad_edge=False, header_style="bold")
+    for column in ("state", "lag", "to the bus", "complete up to", "last message", "gaps", "reconnects", "missing"):
+        table.add_column(column)
+    table.add_column("stale", overflow="fold")
+    for feed in feeds:
+        table.add_row(
+            f"{feed.venue} [dim](replay)[/]" if feed.replay else feed.venue,
+            f"[{_COLOURS.get(feed.state, 'bold red')}]{feed.state}[/]",
+            _milliseconds(feed.lag_ms),
+            _milliseconds(feed.latency_ms),
+            _time(feed.watermark),
+            _time(feed.last_message_at),
+            str(feed.gaps),
+            str(feed.reconnects),
+            str(feed.missing_trades),
+            ", ".join(feed.stale_symbols) or "none",
+        )
+    _console().print(table)
+
+
+def _milliseconds(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g} ms"
+
+
+def _time(value: datetime | None) -> str:
+    return "never" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
 
 
 def _console() -> Console:
