@@ -26,7 +26,6 @@ ccxt = load_ccxt("kraken")
 _MINUTES = {timeframe: minutes for minutes, timeframe in TIMEFRAMES.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLES = 720
-_TRADES = 1000
 _TRADE_PAGES = 10
 """Of one call: a request a second is what Kraken allows."""
 _UNBOUNDED = Decimal(10**9)
@@ -35,9 +34,9 @@ _UNBOUNDED = Decimal(10**9)
 
 class KrakenRest(CcxtRest):
     venue: ClassVar[str] = VENUE
+    trades_page = 1000
 
     def new_exchange(self, symbols: tuple[str, ...]) -> Any:
-        self._pairs: dict[str, str] = {}
         exchange = ccxt.async_support.kraken({"enableRateLimit": not self._elsewhere})
         exchange.has["fetchCurrencies"] = False  # nothing here needs it
         return exchange
@@ -46,20 +45,24 @@ class KrakenRest(CcxtRest):
         return pair_of(symbol)
 
     def instrument_of(self, symbol: str, market: dict[str, Any]) -> InstrumentInfo:
-        self._pairs[symbol] = market["info"]["altname"]
         return instrument_of(symbol, market)
+
+    def _pair(self, symbol: str) -> str:
+        """As REST has it: ``XBTUSDT``."""
+        altname: str = self._exchange.market(self.ccxt_name(symbol))["info"]["altname"]
+        return altname
 
     async def bars(
         self, symbol: str, timeframe: Timeframe, start: datetime | None = None, end: datetime | None = None
     ) -> list[Bar]:
-        query: dict[str, Any] = {"pair": self._pairs[symbol], "interval": _MINUTES[timeframe]}
+        query: dict[str, Any] = {"pair": self._pair(symbol), "interval": _MINUTES[timeframe]}
         if start is not None:
             query["since"] = to_ms(start) // 1000 - 1  # whether that second itself belongs to it is told in two ways
         rows = _rows(await self.asked(self._exchange.publicGetOHLC(query)))
         bars = [rest_bar_of(row, timeframe) for row in rows]
         if start is not None and len(bars) >= _CANDLES and bars[0].open_time > start:
             reach = bars[0].open_time if end is None else min(end, bars[0].open_time)
-            older = await self._made_of_trades(symbol, timeframe, start, reach)
+            older = await self.bars_of_trades(symbol, timeframe, start, reach)
             if older:
                 return older
         return [
@@ -67,24 +70,24 @@ class KrakenRest(CcxtRest):
         ]
 
     async def recent_trades(self, symbol: str) -> list[TradeTick]:
-        return await self._trades(symbol, {"count": _TRADES})
+        return await self._trades(symbol, {"count": self.trades_page})
 
     async def _trades(self, symbol: str, query: dict[str, Any]) -> list[TradeTick]:
-        answer = await self.asked(self._exchange.publicGetTrades({"pair": self._pairs[symbol]} | query))
+        answer = await self.asked(self._exchange.publicGetTrades({"pair": self._pair(symbol)} | query))
         received = self.now()
         return [rest_trade_of(row, symbol, received) for row in _rows(answer)]
 
-    async def _made_of_trades(self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[Bar]:
+    async def bars_of_trades(self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[Bar]:
         """Candles from ``start`` on that end by ``end``, as far as a few pages of trades reach; one at least."""
         since = interval_start(start, timeframe)
         made, bars = BarAggregator(timeframe, watching_since=since), list[Bar]()
         newest, pages = -1, 0
         while pages < _TRADE_PAGES or not bars:
-            page = await self._trades(symbol, {"since": _nanoseconds(since) - 1, "count": _TRADES})
+            page = await self._trades(symbol, {"since": _nanoseconds(since) - 1, "count": self.trades_page})
             fresh = [trade for trade in page if (trade.sequence or 0) > newest]
             for trade in fresh:
                 bars += made.add_trade(trade.event_time, trade.price, trade.quantity)
-            if not fresh and len(page) == _TRADES:
+            if not fresh and len(page) == self.trades_page:
                 raise VenueAway(f"{symbol} had more trades at {since} than can be paged through")
             if not fresh or fresh[-1].event_time >= end:
                 bars += made.close_until(end)
