@@ -20,6 +20,8 @@ from algotrendy_ingest.handlers.questions import Questions
 from algotrendy_ingest.handlers.recorded import Recorded
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.handlers.watching import Watching
+from algotrendy_ingest.providers.desk import build_desk
+from algotrendy_ingest.providers.serving import serve
 from algotrendy_ingest.settings import IngestSettings
 from algotrendy_ingest.store.cached import CachedStore
 from algotrendy_ingest.store.repair import Repair
@@ -56,6 +58,7 @@ def build_app(settings: IngestSettings) -> App:
     app.answers(rpc.QUOTES, questions.quotes)
     app.answers(rpc.QUOTE_BEFORE, questions.quote_before)
     app.answers(rpc.FEEDS, questions.feeds)
+    serve(app, build_desk(settings.providers.beside(settings.redis_url), app.clock))
     app.answers(rpc.FOLLOW, watching.follow)
     app.answers(rpc.UNFOLLOW, watching.unfollow)
     app.answers(rpc.TRADES, recorded.trades)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from algotrendy_common.rpc import agent, backtest, broker_gateway, ingest, risk
+from algotrendy_common.rpc import agent, backtest, broker_gateway, ingest, providers, risk
 from algotrendy_common.rpc.call import Call
 
 CALLS: tuple[Call[Any, Any], ...] = (
@@ -17,6 +17,13 @@ CALLS: tuple[Call[Any, Any], ...] = (
     ingest.COVERAGE,
     ingest.FOLLOW,
     ingest.UNFOLLOW,
+    providers.DAILY_BARS,
+    providers.LATEST_PRICE,
+    providers.OBSERVATIONS,
+    providers.SERIES,
+    providers.SERIES_SEARCH,
+    providers.INDICATORS,
+    providers.PROVIDERS,
     broker_gateway.ACCOUNTS,
     broker_gateway.ORDERS,
     broker_gateway.ORDER,

@@ -13,11 +13,15 @@ from pydantic import Field, StringConstraints
 from algotrendy_common.clock import Instant
 from algotrendy_common.events.event import Record
 from algotrendy_common.money import Amount, Price
+from algotrendy_common.rpc.call import Call, Nothing
 
 ListedSymbol = Annotated[str, StringConstraints(pattern=r"^\^?[A-Z0-9][A-Z0-9.\-]{0,15}$|^[A-Z]{3}/[A-Z]{3}$")]
 """``AAPL``, ``BRK.B``, ``^GSPC``, or a currency pair: ``EUR/USD``."""
 SeriesId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,40}$")]
 """As FRED names its series: ``GDP``, ``DGS10``."""
+
+Agree = Annotated[int, Field(ge=1, le=6)]
+"""How many providers must say the same; 1 takes the first that answers."""
 
 
 class Adjusted(StrEnum):
@@ -64,6 +68,7 @@ class DailyBarsAsked(Record):
     end: date | None = None
     adjusted: Adjusted | None = None
     """None takes either; the answer says which."""
+    agree: Agree = 1
 
 
 class DailyBars(Record):
@@ -77,6 +82,7 @@ class DailyBars(Record):
 
 class LatestPriceAsked(Record):
     symbol: ListedSymbol
+    agree: Agree = 1
 
 
 class LatestPrice(Record):
@@ -92,6 +98,7 @@ class ObservationsAsked(Record):
     series: SeriesId
     start: date
     end: date | None = None
+    agree: Agree = 1
 
 
 class Observation(Record):
@@ -167,3 +174,12 @@ class Indicator(Record):
 
 class Indicators(Record):
     indicators: tuple[Indicator, ...]
+
+
+DAILY_BARS = Call("ingest", "daily_bars", DailyBarsAsked, DailyBars, ("agent", "backtest", "gateway"))
+LATEST_PRICE = Call("ingest", "latest_price", LatestPriceAsked, LatestPrice, ("agent", "gateway"))
+OBSERVATIONS = Call("ingest", "observations", ObservationsAsked, Observations, ("agent", "backtest", "gateway"))
+SERIES = Call("ingest", "series", SeriesAsked, SeriesFound, ("gateway",))
+SERIES_SEARCH = Call("ingest", "series_search", SeriesSearched, SeriesFound, ("gateway",))
+INDICATORS = Call("ingest", "indicators", Nothing, Indicators, ("agent", "gateway"))
+PROVIDERS = Call("ingest", "providers", Nothing, Providers, ("gateway",))

@@ -42,6 +42,13 @@ class Desk:
     async def health(self) -> Providers:
         return Providers(providers=tuple([await member.health() for member in self.members]))
 
+    async def answer(self, question: Question) -> Answer:
+        """As many providers asked as the question wants to hear the same from."""
+        agree = getattr(question, "agree", 1)
+        if agree == 1:
+            return await self.ask(question)
+        return await self.ask_several(question.model_copy(update={"agree": 1}), agree)
+
     async def ask(self, question: Question) -> Answer:
         """The first answer in the order. Raises NotOffered, NotListed, NobodyAnswers, or the last one's refusal."""
         able = self._able(question)

@@ -39,7 +39,7 @@ class ProvidersSettings(Section):
     members: tuple[ProviderSettings, ...] = ()
     """In the order in which they are asked: the next where one fails or cannot say."""
     redis_url: SecretStr | None = None
-    """Of the cache and the counts of the day; None keeps them in this process alone."""
+    """Of the cache and the counts of the day; None takes the service's own, without one they stay in this process."""
     cache: bool = True
     keep: CacheTimes = CacheTimes()
     look_back: timedelta = Field(timedelta(days=400), gt=timedelta(0))
@@ -57,6 +57,10 @@ class ProvidersSettings(Section):
     """In a row, on trial: the circuit closes."""
     tolerance: Decimal = Field(Decimal("0.005"), ge=0, lt=1)
     """Of a quorum: the ratio by which two providers' values may differ and still be the same."""
+
+    def beside(self, redis_url: SecretStr | None) -> "ProvidersSettings":
+        """The same, with the Redis of whoever asks where none is named here."""
+        return self if self.redis_url else self.model_copy(update={"redis_url": redis_url})
 
     @model_validator(mode="after")
     def _names_come_once(self) -> Self:
