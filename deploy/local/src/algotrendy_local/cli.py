@@ -23,6 +23,7 @@ from algotrendy_local.feeds.commands import feed_app
 from algotrendy_local.home import Home
 from algotrendy_local.narrator import Narrator, info, welcome
 from algotrendy_local.process import last_lines
+from algotrendy_local.providers.commands import providers_app
 from algotrendy_local.research.commands import data_app, indicators
 from algotrendy_local.research.quality_commands import quality, restore
 from algotrendy_local.settings import LocalSettings
@@ -41,6 +42,7 @@ app.add_typer(migrate_app, name="migrate")
 deadletter_app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(data_app, name="data")
+app.add_typer(providers_app, name="providers")
 data_app.command()(quality)
 data_app.command()(restore)
 app.add_typer(feed_app, name="feed")
