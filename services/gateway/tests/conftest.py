@@ -1,6 +1,7 @@
 """The gateway on real servers; the other services are played by small responders that answer over the real bus."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ class World:
         self.fills: list[OrderFilled] = []
         self.refusals: list[OrderRefused] = []
         self.runs: dict[str, backtest.Run] = {}
+        self.files: dict[str, bytes] = {}
         self.trading = TradingState.ACTIVE
         self.feed_state = FeedState.LIVE
         self.halts: list[HaltChanged] = []
@@ -375,6 +377,36 @@ class World:
     async def answer_runs(self, asked: Any) -> backtest.Runs:
         return backtest.Runs(runs=tuple(run.summary for run in self.runs.values()))
 
+    async def answer_trials(self, asked: backtest.TrialsAsked) -> backtest.Trials:
+        self.asked.append(asked)
+        trial = backtest.Trial(
+            window=0, number=3, parameters={"fast": 5}, status="finished", objective="1.25",
+            statistics={"sharpe": 1.25, "odd": None}, result_hash=None, error=None,
+        )  # fmt: skip
+        return backtest.Trials(trials=(trial,), total=7)
+
+    async def answer_artefacts(self, asked: backtest.ArtefactsAsked) -> backtest.Artefacts:
+        return backtest.Artefacts(artefacts=tuple(self._info(name) for name in self.files))
+
+    async def answer_artefact(self, asked: backtest.ArtefactAsked) -> backtest.ArtefactPart:
+        if asked.name not in self.files:
+            raise Refused("artefact_unknown", "no such file")
+        content, end = self.files[asked.name], asked.offset + 10
+        return backtest.ArtefactPart(
+            info=self._info(asked.name), offset=asked.offset, more=end < len(content),
+            data=base64.b64encode(content[asked.offset : end]).decode(),
+        )  # fmt: skip
+
+    def _info(self, name: str) -> backtest.ArtefactInfo:
+        return backtest.ArtefactInfo(name=name, media_type="text/html", size=len(self.files[name]), sha256="00")
+
+    async def answer_pause(self, asked: backtest.PauseAsked) -> backtest.RunSummary:
+        self.asked.append(asked)
+        status = "paused" if asked.paused else "queued"
+        return (await self.answer_run(backtest.RunAsked(run_id=asked.run_id))).summary.model_copy(
+            update={"status": status}
+        )
+
 
 USDT = AssetBalance(asset="USDT", total=Decimal(100000), available=Decimal(90000), reserved=Decimal(10000))
 STRATEGY: dict[str, Any] = {
@@ -433,7 +465,14 @@ def _responders(world: World) -> dict[str, list[tuple[Any, Any]]]:
             (agent.STOP, world.answer_command),
             (agent.SIGNALS, world.answer_signals),
         ],
-        "backtest": [(backtest.RUN, world.answer_run), (backtest.RUNS, world.answer_runs)],
+        "backtest": [
+            (backtest.RUN, world.answer_run),
+            (backtest.RUNS, world.answer_runs),
+            (backtest.TRIALS, world.answer_trials),
+            (backtest.ARTEFACTS, world.answer_artefacts),
+            (backtest.ARTEFACT, world.answer_artefact),
+            (backtest.PAUSE, world.answer_pause),
+        ],
     }
 
 

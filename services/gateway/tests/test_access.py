@@ -41,7 +41,7 @@ def test_each_role_has_all_of_the_one_before():
 async def test_a_route_lets_in_whom_it_must_and_nobody_else(running, name, method, path, role):
     if name in PUBLIC:
         return
-    url = path.format(order_id="0" * 32, run_id="0" * 32, strategy="none")
+    url = path.format(order_id="0" * 32, run_id="0" * 32, strategy="none", name="report.html")
     headers = {} if role is None else await running.login(USERS[role])
     async with running.client() as http:
         # A body that nothing accepts: whoever is let in gets a complaint about it, and nothing happens.

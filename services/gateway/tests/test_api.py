@@ -359,6 +359,58 @@ async def test_a_backtest_is_queued_then_answered_for_by_its_worker(running, wor
         world.runs.clear()
 
 
+async def test_a_search_is_asked_for_watched_and_paused(running, world, heard):
+    listening = await heard(BacktestRequested)
+    body = BACKTEST | {
+        "kind": "sweep", "fees": "binance:vip1", "search": {"space": {"fast": "2:8:2"}, "trials": 4},
+    }  # fmt: skip
+    run_id = (await running.call("tom", "POST", "/api/backtests", json=body)).json()["run_id"]
+
+    async def published():
+        return [event for event in listening.of(BacktestRequested) if event.run_id == run_id]
+
+    [event] = await until(published)
+    assert (event.spec.kind, event.spec.fees, event.spec.search.trials) == ("sweep", "binance:vip1", 4)
+    queued = await get(running, f"/api/backtests/{run_id}")
+    assert (queued["kind"], queued["fees"]) == ("sweep", "binance:vip1")
+
+    trials = await get(running, f"/api/backtests/{run_id}/trials?limit=1&offset=2&best_first=false")
+    assert (trials["tried"], trials["trials"][0]["objective"]) == (7, "1.25")
+    assert world.asked[-1] == backtest.TrialsAsked(run_id=run_id, limit=1, offset=2, best_first=False)
+
+    assert (await running.call("tom", "POST", f"/api/backtests/{run_id}/pause")).status_code == 404
+    now = datetime.now(UTC)
+    summary = backtest.RunSummary(
+        run_id=run_id, status="running", spec=event.spec, requested_by="tom", requested_at=now, finished_at=None,
+        error=None, statistics={}, result_hash=None,
+    )  # fmt: skip
+    world.runs[run_id] = backtest.Run(summary=summary, trades=(), equity=(), manifest={})
+    try:
+        for verb, status in (("pause", "paused"), ("resume", "queued")):
+            answer = await running.call("tom", "POST", f"/api/backtests/{run_id}/{verb}")
+            assert answer.json()["status"] == status
+            assert world.asked[-1] == backtest.PauseAsked(run_id=run_id, paused=verb == "pause")
+    finally:
+        world.runs.clear()
+
+
+async def test_what_a_backtest_wrote_can_be_fetched_whole(running, world):
+    world.files = {"report.html": b"<script>alert(1)</script>" * 3}
+    try:
+        [listed] = await get(running, f"/api/backtests/{new_id()}/artefacts")
+        assert (listed["name"], listed["size"]) == ("report.html", 75)
+        answer = await running.call("vic", "GET", f"/api/backtests/{new_id()}/artefacts/report.html")
+        assert answer.content == world.files["report.html"]
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        missing = await running.call("vic", "GET", f"/api/backtests/{new_id()}/artefacts/other.html")
+        assert missing.status_code == 404
+        odd = await running.call("vic", "GET", f"/api/backtests/{new_id()}/artefacts/..%2Fsecret")
+        assert odd.status_code in (404, 422)
+    finally:
+        world.files = {}
+
+
 async def test_a_backtest_that_ends_before_it_starts_is_refused(running):
     body = BACKTEST | {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}
     assert (await running.call("tom", "POST", "/api/backtests", json=body)).status_code == 422

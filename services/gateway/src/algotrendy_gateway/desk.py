@@ -12,14 +12,14 @@ from algotrendy_common.events.backtest import BacktestRequested, BacktestSpec
 from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderCancelRequested, OrderOrigin, OrderProposed, OrderTerms
 from algotrendy_common.ids import new_id
-from algotrendy_common.rpc import agent, broker_gateway
+from algotrendy_common.rpc import agent, backtest, broker_gateway
 from algotrendy_common.rpc.call import Call, Nothing
 
 from algotrendy_gateway.audit import Auditor
 from algotrendy_gateway.domain.accounts import Account
 from algotrendy_gateway.domain.board import Board
 from algotrendy_gateway.domain.orders import Order
-from algotrendy_gateway.domain.strategies import Strategy
+from algotrendy_gateway.domain.strategies import BacktestSummary, Strategy
 from algotrendy_gateway.domain.ticket import faults
 from algotrendy_gateway.errors import Conflict, Invalid, NotFound, ServiceMissing
 from algotrendy_gateway.ports import Asking
@@ -152,6 +152,19 @@ class Desk:
             await self._auditor.record(transaction, user, "request_backtest", run_id, after=spec.model_dump_json())
             await transaction.emit(self._events.make(BacktestRequested, run_id=run_id, requested_by=user, spec=spec))
         return run_id
+
+    async def pause_backtest(self, run_id: str, user: str, *, paused: bool) -> BacktestSummary:
+        """A search ends what is under way and waits; ``paused`` false puts it back into the queue."""
+        action = "pause_backtest" if paused else "resume_backtest"
+        try:
+            done = await self._peers.ask(backtest.PAUSE, backtest.PauseAsked(run_id=run_id, paused=paused))
+        except AlgoTrendyError as error:
+            await self._auditor.after_the_fact(user, action, run_id, outcome=f"failed: {error}")
+            if isinstance(error, Refused) and error.code == "run_unknown":
+                raise NotFound("backtest") from None
+            raise
+        await self._auditor.after_the_fact(user, action, run_id, outcome="done")
+        return BacktestSummary.of(done)
 
     async def _audited(
         self, call: StrategyCall, asked: agent.StrategyCommanded, user: str, action: str, target: str

@@ -4,7 +4,8 @@ Invariant: who is missing from an answer is said: in its ``missing``, or by ``Se
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from base64 import b64decode
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 from algotrendy_common.clock import Clock
@@ -18,7 +19,7 @@ from algotrendy_gateway.domain.accounts import EquityPoint, Overview
 from algotrendy_gateway.domain.board import Board
 from algotrendy_gateway.domain.orders import Order, OrderDetail
 from algotrendy_gateway.domain.overview import overview
-from algotrendy_gateway.domain.strategies import Backtest, BacktestSummary
+from algotrendy_gateway.domain.strategies import Backtest, BacktestArtefact, BacktestSummary, BacktestTrials
 from algotrendy_gateway.errors import NotFound, ServiceMissing
 from algotrendy_gateway.ports import Asking
 from algotrendy_gateway.store.proposals import BacktestRequest, Proposal, Proposals
@@ -165,6 +166,34 @@ class Library:
             if request is None:
                 raise NotFound("backtest") from None
             return Backtest.of_summary(_queued(request))
+
+    async def trials(self, run_id: str, offset: int, limit: int, *, best_first: bool) -> BacktestTrials:
+        asked = backtest.TrialsAsked(run_id=run_id, offset=offset, limit=limit, best_first=best_first)
+        return BacktestTrials.of(await self._peers.ask(backtest.TRIALS, asked))
+
+    async def artefacts(self, run_id: str) -> list[BacktestArtefact]:
+        """The files of a run; none where it has not ended, or their time is over."""
+        found = await self._peers.ask(backtest.ARTEFACTS, backtest.ArtefactsAsked(run_id=run_id))
+        return [BacktestArtefact(**dict(artefact)) for artefact in found.artefacts]
+
+    async def artefact(self, run_id: str, name: str) -> tuple[BacktestArtefact, AsyncIterator[bytes]]:
+        """A file and its content, piece by piece; what is missing is known before the first piece."""
+        try:
+            first = await self._peers.ask(backtest.ARTEFACT, backtest.ArtefactAsked(run_id=run_id, name=name))
+        except Refused:
+            raise NotFound("file of a backtest") from None
+
+        async def pieces() -> AsyncIterator[bytes]:
+            part = first
+            while True:
+                piece = b64decode(part.data)
+                yield piece
+                if not part.more:
+                    return
+                asked = backtest.ArtefactAsked(run_id=run_id, name=name, offset=part.offset + len(piece))
+                part = await self._peers.ask(backtest.ARTEFACT, asked)
+
+        return BacktestArtefact(**dict(first.info)), pieces()
 
 
 def _queued(request: BacktestRequest) -> BacktestSummary:

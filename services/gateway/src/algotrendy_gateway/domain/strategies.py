@@ -4,11 +4,11 @@ from typing import Any, Literal, Self
 
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import StrategyStatus, Timeframe
-from algotrendy_common.events.backtest import BacktestSpec
+from algotrendy_common.events.backtest import BacktestKind, BacktestSpec
 from algotrendy_common.events.signal import SignalRaised, StrategyStateChanged
 from algotrendy_common.ids import AccountId, RunId, StrategyId, Symbol, Venue
 from algotrendy_common.money import Amount, Price
-from algotrendy_common.rpc.backtest import Run, RunSummary
+from algotrendy_common.rpc.backtest import Run, RunSummary, Trials
 
 from algotrendy_gateway.domain.accounts import EquityPoint
 from algotrendy_gateway.domain.shape import Shape
@@ -107,6 +107,9 @@ class BacktestSummary(Shape):
     initial_cash: Amount
     slippage_bps: Amount
     seed: int
+    kind: BacktestKind
+    fees: str | None
+    """The venue's table that they came from, and the level where it was named."""
     requested_by: str
     requested_at: Instant
     finished_at: Instant | None
@@ -165,6 +168,39 @@ class Backtest(BacktestSummary):
     @classmethod
     def of_summary(cls, summary: BacktestSummary) -> Self:
         return cls(**dict(summary), trades=(), equity=(), manifest={})
+
+
+class BacktestTrial(Shape):
+    """One set of parameters that a search tried."""
+
+    window: int
+    """Of a walk-forward, from 0; of a sweep always 0."""
+    number: int
+    parameters: dict[str, Any]
+    status: str
+    """``finished``, ``pruned``, ``refused`` or ``failed``."""
+    objective: str | None
+    statistics: dict[str, float | int | str | None]
+    result_hash: str | None
+    error: str | None
+
+
+class BacktestTrials(Shape):
+    trials: tuple[BacktestTrial, ...]
+    tried: int
+    """So far, of which ``trials`` is a page."""
+
+    @classmethod
+    def of(cls, found: Trials) -> Self:
+        return cls(trials=tuple(BacktestTrial(**dict(trial)) for trial in found.trials), tried=found.total)
+
+
+class BacktestArtefact(Shape):
+    name: str
+    media_type: str
+    size: int
+    """In bytes."""
+    sha256: str
 
 
 class BacktestUpdate(Shape):
