@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+import orjson
 from algotrendy_common.enums import Timeframe
 from algotrendy_core.bars import Bar
 
@@ -78,7 +79,7 @@ class CoinbaseLine(Line):
     # -- what is read ----------------------------------------------------------------------------------------
 
     def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:
-        message = json.loads(raw)
+        message = orjson.loads(raw)
         match message:
             case {"channel": str(channel), "sequence_num": int(number), "events": list(events)}:
                 return self._numbered(channel, number, message["timestamp"], events, received)

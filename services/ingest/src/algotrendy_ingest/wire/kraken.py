@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
+import orjson
 from algotrendy_common.clock import to_ms
 from algotrendy_core.bars import Bar
 
@@ -28,6 +29,8 @@ _INTERVAL = 1
 _DECIMALS = 1
 """Number of the request for decimals, which its answer repeats."""
 _BOOKS = frozenset({Stream.BOOKS})
+_decoded = json.JSONDecoder(parse_float=str, parse_int=str).decode
+"""Numbers stay the text they were: a checksum is over their digits."""
 
 
 class KrakenLine(Line):
@@ -38,7 +41,7 @@ class KrakenLine(Line):
         super().__init__(plan)
         self._depth = DEPTH if plan else None
         self._depths: dict[str, int] = {}
-        self._precisions: dict[str, words.Precision] = {}
+        self._digits: dict[str, words.Digits] = {}
         self._forming: dict[tuple[str, str], Bar] = {}
         self._waiting: list[WireMarket] = []
         """Whose books are subscribed to once decimals are known."""
@@ -87,9 +90,10 @@ class KrakenLine(Line):
     # -- what is read ----------------------------------------------------------------------------------------
 
     def read(self, raw: str | bytes, received: Stamp) -> list[Heard]:
-        message = json.loads(raw, parse_float=str, parse_int=str)
-        if isinstance(message, list):
-            return self._old.read(message, received)
+        text = raw if isinstance(raw, str) else raw.decode()
+        if text.startswith("["):
+            return self._old.read(orjson.loads(text), received)
+        message = _decoded(text)
         match message:
             case {"channel": "book", "type": kind, "data": rows}:
                 return [heard for row in rows for heard in self._book(row, kind == "snapshot", received)]
@@ -101,7 +105,8 @@ class KrakenLine(Line):
                 return [heard for row in rows for heard in self._candle(row, received)]
             case {"channel": "instrument", "data": {"pairs": pairs}}:
                 for pair in pairs:
-                    self._precisions[pair["symbol"]] = int(pair["price_precision"]), int(pair["qty_precision"])
+                    precision = int(pair["price_precision"]), int(pair["qty_precision"])
+                    self._digits[pair["symbol"]] = words.Digits(precision)
                 return self._books_begin()
             case {"channel": str()} | {"method": "pong"}:
                 return []
@@ -141,7 +146,7 @@ class KrakenLine(Line):
             return [market.lose(Cause.SEQUENCE, f"a change cannot be read: {error!r}")]
         if snapshot and self._depth is None and pair not in self._depths:
             self._depths[pair] = least_depth(max(len(bids), len(asks)))
-        return self.changed(market, change, received, self._precisions.get(pair))
+        return self.changed(market, change, received)
 
     def _trade(self, row: dict[str, Any], received: Stamp) -> Heard:
         trade = words.trade_of(row, self.market(row["symbol"]).names.symbol, received)
@@ -164,12 +169,15 @@ class KrakenLine(Line):
 
     # -- of both layouts -------------------------------------------------------------------------------------
 
-    def changed(
-        self, market: Market, change: Change, received: Stamp, precision: words.Precision | None
-    ) -> list[Heard]:
-        depth = self._depths.get(market.names.id) or self._depth or DEPTHS[-1]
-        heard = take(market, change, depth, precision)
-        return [heard or BookMoved(market.names.symbol, received)] if market.book.ready or heard else []
+    def changed(self, market: Market, change: Change, received: Stamp) -> list[Heard]:
+        pair = market.names.id
+        digits = self._digits.get(pair)
+        if digits is None:
+            digits = self._digits[pair] = words.Digits(None)
+        lost = take(market, change, self._depths.get(pair) or self._depth or DEPTHS[-1], digits)
+        if lost is not None:
+            return [lost]
+        return [BookMoved(market.names.symbol, received)] if market.book.ready else []
 
     def is_of_depth(self, pair: str, depth: int) -> None:
         self._depths[pair] = depth

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from algotrendy_ingest.domain.ticks import BookLost, Cause
 from algotrendy_ingest.wire.book import Level
-from algotrendy_ingest.wire.kraken_words import CHECKED, Precision, checksum
+from algotrendy_ingest.wire.kraken_words import CHECKED, Digits
 from algotrendy_ingest.wire.protocol import Market
 
 DEPTHS = (10, 25, 100, 500, 1000)
@@ -25,7 +25,7 @@ class Change:
     snapshot: bool
 
 
-def take(market: Market, change: Change, depth: int, precision: Precision | None) -> BookLost | None:
+def take(market: Market, change: Change, depth: int, digits: Digits) -> BookLost | None:
     """Apply a change; what comes before a snapshot is passed over, for it belongs to a book that was given up."""
     book = market.book
     if not change.snapshot and not book.ready:
@@ -43,7 +43,7 @@ def take(market: Market, change: Change, depth: int, precision: Precision | None
     book.bids.cut(depth)
     book.asks.cut(depth)
     if change.checksum is not None:
-        held = checksum(book.asks.best(CHECKED), book.bids.best(CHECKED), precision)
+        held = digits.checksum(book.asks.best(CHECKED), book.bids.best(CHECKED))
         if held != change.checksum:
             return market.lose(Cause.CHECKSUM, f"{change.checksum} was sent, {held} is held")
         market.checks.checksum_right += 1

@@ -64,14 +64,14 @@ class OldLayout:
         try:
             bids, asks = (content.get("bs" if snapshot else "b", []), content.get("as" if snapshot else "a", []))
             sent = content.get("c")
-            times = [words.unix_instant(row[2]) for row in (*bids, *asks)]
-            time = self._line.later(max(times, default=None), received)
-            change = Change(bids, asks, None if sent is None else int(sent), to_ms(time), snapshot)
+            newest = max((row[2] for row in (*bids, *asks)), default=None)
+            time_ms = to_ms(received.time) if newest is None else words.unix_ms(newest)
+            change = Change(bids, asks, None if sent is None else int(sent), time_ms, snapshot)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             if not market.book.ready:
                 raise
             return [market.lose(Cause.SEQUENCE, f"a change cannot be read: {error!r}")]
-        return self._line.changed(market, change, received, None)
+        return self._line.changed(market, change, received)
 
     def _trade(self, row: list[Any], pair: str, symbol: str, received: Stamp) -> Heard:
         """Known by its time, and its place among those of the same microsecond."""

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from algotrendy_common.enums import Side, Timeframe
@@ -28,6 +27,8 @@ TIMEFRAMES = {
 
 _OURS = {"XBT": "BTC", "XDG": "DOGE"}
 """Assets that REST and the older socket call otherwise; the newer socket has the common names."""
+_KNOWN = 1 << 14
+"""Levels of a pair whose digits are kept: those of a change are its checksum's for a while."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 type Precision = tuple[int, int]
@@ -68,6 +69,12 @@ def unix_instant(text: str) -> datetime:
     """Seconds since the epoch with up to six decimals; no float rounds them."""
     seconds, _, fraction = text.partition(".")
     return _EPOCH + timedelta(seconds=int(seconds), microseconds=int(fraction[:6].ljust(6, "0")))
+
+
+def unix_ms(text: str) -> int:
+    """The same as whole milliseconds, rounded down."""
+    seconds, _, fraction = text.partition(".")
+    return int(seconds) * 1000 + int(fraction[:3].ljust(3, "0"))
 
 
 def trade_of(row: dict[str, Any], symbol: str, received: Stamp) -> TradeTick:
@@ -126,18 +133,31 @@ def levels_of(rows: Iterable[dict[str, Any]]) -> list[Level]:
     return [(row["price"], row["qty"]) for row in rows]
 
 
-def checksum(asks: Iterable[Level], bids: Iterable[Level], precision: Precision | None) -> int:
-    """CRC32 over the digits of the best levels, asks first; hand over no more than ``CHECKED`` of each side.
+class Digits:
+    """What of a level goes into a checksum: the digits of price and quantity, without their leading noughts.
 
-    With a precision, numbers count with as many decimals as the pair has; without, as they were sent.
+    With a precision, as many decimals as the pair has; without, as many as were sent.
     """
-    return zlib.crc32("".join([_digits(level, precision) for side in (asks, bids) for level in side]).encode())
 
+    def __init__(self, precision: Precision | None) -> None:
+        self._precision = precision
+        self._known: dict[Level, str] = {}
 
-@lru_cache(maxsize=1 << 16)
-def _digits(level: Level, precision: Precision | None) -> str:
-    if precision is None:
+    def checksum(self, asks: Iterable[Level], bids: Iterable[Level]) -> int:
+        """CRC32, asks first; hand over no more than ``CHECKED`` of each side."""
+        known = self._known
+        return zlib.crc32(
+            "".join([known.get(level) or self._of(level) for side in (asks, bids) for level in side]).encode()
+        )
+
+    def _of(self, level: Level) -> str:
         price, quantity = level
-    else:
-        price, quantity = (f"{Decimal(text):.{decimals}f}" for text, decimals in zip(level, precision, strict=True))
-    return price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
+        if self._precision is not None:
+            price, quantity = (
+                f"{Decimal(text):.{decimals}f}" for text, decimals in zip(level, self._precision, strict=True)
+            )
+        digits = price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[level] = digits
+        return digits
