@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from algotrendy_broker_gateway.desk.exits import leaving
 from algotrendy_broker_gateway.domain.capabilities import Capabilities, DuplicateIds
 from algotrendy_broker_gateway.domain.handling import Handling, handling, objection, on_the_wire
+from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass, ProtectiveCount
 from algotrendy_broker_gateway.domain.protection import (
     Bracket,
@@ -21,10 +23,11 @@ from algotrendy_broker_gateway.domain.protection import (
 from algotrendy_broker_gateway.domain.triggers import Fired, Watch, after_sending, seen, watch_of
 from algotrendy_broker_gateway.errors import OutboundBreach
 from algotrendy_common import ids
-from algotrendy_common.enums import MarginMode, OrderType, Side, TimeInForce
-from algotrendy_common.events.order import OrderTerms, Protection
+from algotrendy_common.enums import MarginMode, OrderSource, OrderType, Side, TimeInForce
+from algotrendy_common.events.order import OrderOrigin, OrderTerms, Protection
 from algotrendy_core.exit_feasibility import sellable
 from algotrendy_core.instruments import Instrument
+from algotrendy_core.order_states import Open
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -318,6 +321,33 @@ def test_what_is_leaving_is_not_guarded_so_that_it_can_leave():
     assert room.cancel == ("x",)
     after = plan(Decimal(1), Decimal("0.4"), [bracket()], [], BTC, None)
     assert [quantity for _, quantity in after.place] == [Decimal("0.6")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "spare", "taken"),
+    [
+        ({}, "0", "0.4"),  # what rests has the money locked
+        ({}, "0.3", "0.1"),  # unless there is more of it than the position
+        ({"reduce_only": True}, "5", "0.4"),  # but with an exit beside it a reduction would sell the position twice
+        ({"type": OrderType.MARKET, "limit_price": None}, "5", "0.4"),
+        ({"side": Side.BUY}, "0", "0"),
+    ],
+)
+def test_what_leaves_a_position_is_what_no_exit_may_sell_as_well(changes, spare, taken):
+    rests = terms(**{"type": OrderType.LIMIT, "limit_price": Decimal(110), "quantity": Decimal("0.4")} | changes)
+    order = OrderRecord(
+        client_order_id=ids.client_order_id(rests.order_id),
+        venue_client_id=ids.client_order_id(rests.order_id),
+        approval_id=ids.derived_id("approval"),
+        notional=Decimal(100),
+        expires_at=NOW,
+        origin=OrderOrigin(source=OrderSource.STRATEGY, strategy="s"),
+        state=Open(rests, "v-1"),
+        revision=1,
+        created_at=NOW,
+        submitted_at=NOW,
+    )
+    assert leaving((order,), (), Decimal(1), Decimal(spare), locks=True) == Decimal(taken)
 
 
 def test_a_required_stop_covers_what_no_entry_brought_exits_for():

@@ -137,26 +137,29 @@ async def test_the_legs_of_an_oco_follow_one_another_and_never_trade_more_than_i
     await world.books_equal_the_venues()
 
 
-async def test_a_held_order_is_cancelled_here_and_by_a_halt(world, holds):
+async def test_a_held_order_is_cancelled_here_and_by_a_halt_and_an_exit_that_is_held_stays_and_sells(world, holds):
     holds()
     async with world.running():
         bid = await world.standing_market()
-        wanted = [
-            await world.approve(side=Side.SELL, type=OrderType.STOP, trigger_price=bid - number * 10)
+        await world.say_quote(bid)
+        bought = await world.approve()
+        await world.reaches(bought.order_id, "filled")
+        unwanted, guard = [
+            await world.approve(side=Side.SELL, type=OrderType.STOP, trigger_price=bid - number * 10, reduce_only=True)
             for number in (1, 2)
         ]
-        for terms in wanted:
+        entry = await world.approve(side=Side.BUY, type=OrderType.STOP, trigger_price=bid * 2)
+        for terms in (unwanted, guard, entry):
             await world.reaches(terms.order_id, "open")
-        await world.request_cancel(wanted[0].order_id)
-        await world.reaches(wanted[0].order_id, "cancelled")
+        await world.request_cancel(unwanted.order_id)
+        await world.reaches(unwanted.order_id, "cancelled")
         await world.say_risk(TradingState.HALTED)
-        await world.reaches(wanted[1].order_id, "cancelled")
+        await world.reaches(entry.order_id, "cancelled")
         await world.say_quote(bid - 100)
-        await world.say_risk(TradingState.ACTIVE)
-        after = await world.approve()
-        await world.reaches(after.order_id, "filled")
+        await world.reaches(guard.order_id, "filled")
 
-    assert len(await world.venue_orders()) == 1
+    assert [order["side"] for order in await world.venue_orders()] == ["BUY", "SELL"]
+    await world.books_equal_the_venues()
 
 
 async def test_an_order_good_until_a_time_ends_then_though_the_venue_knows_no_end(world):

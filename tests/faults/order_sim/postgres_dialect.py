@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +104,16 @@ def _seconds_between(after: str, before: str) -> float:
     return (_moment(after) - _moment(before)).total_seconds()
 
 
+@lru_cache(maxsize=20_000)
+def _document(text: bytes) -> Any:
+    """Read often and changed by nobody: whoever asks again gets the same one."""
+    return json.loads(text)
+
+
 _DECODED: dict[str, Callable[[bytes], Any]] = {
     "timestamptz": lambda text: _moment(text.decode()),
     "decimaltext": lambda text: Decimal(text.decode()),
-    "jsontext": lambda text: json.loads(text.decode()),
+    "jsontext": _document,
     "arraytext": lambda text: [] if text == b"[]" else json.loads(text.decode()),
     "boolean": lambda text: text != b"0",
 }

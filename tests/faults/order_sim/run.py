@@ -32,6 +32,7 @@ ZEROS = (
     "resent_under_new_id",
     "sent_again",
     "sent_beside",
+    "sent_unfit",
     "replaced_alive",
     "overfilled",
     "both_legs_filled",

@@ -52,6 +52,7 @@ def judged(world: World) -> Verdict:
 
     resent = {order_id: ids for order_id, ids in observed.sent.items() if not _in_legs(order_id, ids)}
     verdict.breaks(seed, "resent_under_new_id", len(resent), resent)
+    verdict.breaks(seed, "sent_unfit", len(observed.sent_unfit), observed.sent_unfit)
     verdict.breaks(seed, "sent_beside", len(observed.sent_beside), observed.sent_beside)
     verdict.breaks(seed, "replaced_alive", len(observed.replaced_alive), observed.replaced_alive)
     again = {order_id: ids for order_id, ids in observed.sent.items() if len(ids) > len(set(ids))}

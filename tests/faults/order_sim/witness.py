@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from algotrendy_broker_gateway.domain.admission import Gate
+from algotrendy_common.enums import Side
 from algotrendy_common.events.order import OrderTerms
 
 from tests.faults.order_sim.process import Process, ProcessDied
@@ -29,6 +30,8 @@ class Observed:
     """Client ids under which each order was sent."""
     sent_unreconciled: int = 0
     sent_while_closed: int = 0
+    sent_unfit: list[str] = field(default_factory=list)
+    """Sent as a type that the venue does not take."""
     sent_beside: list[str] = field(default_factory=list)
     """Sent while an earlier leg of the same order could still trade."""
     replaced_alive: list[str] = field(default_factory=list)
@@ -80,8 +83,11 @@ class Witness:
         if life is None or not life.compared or not compared <= life.venue.answered:
             observed.sent_unreconciled += 1
         gate = life.app.gate if life is not None else None
-        if gate is not None and not (gate.state is Gate.OPEN if asked is not None else gate.lets_reductions_out):
+        exits = asked is None or _fired_guard(asked, terms)
+        if gate is not None and not (gate.state is Gate.OPEN or (exits and gate.lets_reductions_out)):
             observed.sent_while_closed += 1
+        if terms.type not in self._world.plan.holds:
+            observed.sent_unfit.append(f"{order_id[:8]} {terms.type}")
         if self._alive(known for known in observed.sent.get(order_id, ()) if known != client_id):
             observed.sent_beside.append(order_id)
         if asked is not None and asked.replaces is not None and self._alive(observed.sent.get(asked.replaces, ())):
@@ -143,3 +149,8 @@ class Witness:
         if status in ("cancelled", "rejected", "filled") and ours and self._alive(self.observed.sent.get(order_id, ())):
             self.observed.released_early.append(order_id)
             self._world.say(f"released early {order_id[:8]} {status}")
+
+
+def _fired_guard(asked: OrderTerms, sent: OrderTerms) -> bool:
+    """What waited at the gateway to sell what is held, or to reduce, and whose price has come."""
+    return asked.type.triggered and not sent.type.triggered and (asked.reduce_only or asked.side is Side.SELL)

@@ -80,10 +80,10 @@ class Cancellation:
                 continue
             if strategy is not None and order.origin.strategy != strategy:
                 continue
+            if guards_as_booked(order.terms, self._venue.instrument(order.terms.symbol).kind):
+                continue
             if order.held:
                 await self.end_held(order, "halted: trading on the account is halted")
-                continue
-            if guards_as_booked(order.terms, self._venue.instrument(order.terms.symbol).kind):
                 continue
             if not order.cancel_requested:
                 await until_stored(lambda order_id=order.order_id: self._want(order_id))  # type: ignore[misc]

@@ -62,7 +62,8 @@ class Room:
     side: Side
     quantity: Decimal
     reduces: bool
-    """It was to take from the position and no more when room was asked for: that it stays, whatever happens then."""
+    """It was to take from a guarded position and no more when room was asked for: that it stays, whatever happens
+    then, and though nothing is left to be guarded."""
 
 
 class Preparation:
@@ -238,19 +239,21 @@ class Preparation:
         if order.protective or terms.side is Side.BUY or borrows(terms):
             yield
             return
-        reduces = order.rest <= self._held.held(terms.symbol)
+        guarded = self.guarded(terms.symbol)
+        reduces = guarded and order.rest <= self._held.held(terms.symbol)
         self.rooms[order.order_id] = Room(terms.symbol, terms.side, order.rest, reduces)
         try:
-            if self.guarded(terms.symbol):
+            if guarded:
                 await self.make_room(terms.symbol)
             yield
         finally:
             self.rooms.pop(order.order_id, None)
 
     async def reducible(
-        self, tx: Transaction, order: OrderRecord, quantity: Decimal | None = None
+        self, tx: Transaction, order: OrderRecord, quantity: Decimal | None = None, *, only_reduces: bool = False
     ) -> tuple[Decimal | None, str | None]:
         """What the whole order may come to, None for all of it; or why nothing may. Under the account's lock.
+        ``only_reduces``: it may do nothing else now, whatever its terms allow.
 
         A reduction never sells more than the position less what other orders at the venue may sell of it, exits that
         could not make room among them; nor does an order that was to sell part of a guarded position, whose stop was
@@ -260,11 +263,12 @@ class Preparation:
         if self._venue.capabilities.reduce_only and borrows(terms):
             return quantity, None
         room = self.rooms.get(order.order_id)
-        if not terms.reduce_only and (room is None or not room.reduces or not self.guarded(terms.symbol)):
+        only_reduces |= terms.reduce_only
+        if not only_reduces and (room is None or not room.reduces):
             return quantity, None
         position, _, _ = await self._guards.position(tx, terms.symbol)
         there = abs(position) if position * terms.side.sign < ZERO else ZERO
-        others = await self._orders.of_symbol(tx, terms.symbol) if terms.reduce_only else ()
+        others = await self._orders.of_symbol(tx, terms.symbol) if only_reduces else ()
         for other in others:
             leaves = other.terms.side is terms.side and other.order_id != order.order_id and not other.held
             if leaves and other.status is not OrderStatus.APPROVED:

@@ -39,6 +39,7 @@ from algotrendy_broker_gateway.desk.persistence import until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.reports import Reports
 from algotrendy_broker_gateway.domain.admission import Gate, admit, refusal_while_waiting
+from algotrendy_broker_gateway.domain.cancel_policy import guards_as_booked
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
 from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass, ProtectiveCount
 from algotrendy_broker_gateway.domain.venue_report import VenueReport
@@ -297,7 +298,7 @@ class Submission:
         # What waited for its price has been acted upon in time: only its approval's own end would be later.
         if refusal is not None and not order.terms.type.triggered:
             await self._still(order, CancelledAtVenue(None, refusal))
-        elif gate is Gate.OPEN and self.stranded(order):
+        elif (gate is Gate.OPEN or self._fired_guard(order, self.wire(order))) and self.stranded(order):
             self.send_leg(order, monotonic_s())
 
     # -- the call ----------------------------------------------------------------------------------------------
@@ -327,7 +328,8 @@ class Submission:
                     return
                 gate = self._gate.state_for(order.origin.strategy)
                 # It may have closed between the commit and here: then nothing has left.
-                kept = None if gate is Gate.OPEN else f"{gate.value}: it closed before the order was sent"
+                goes = gate is Gate.OPEN or self._fired_guard(order, terms)
+                kept = None if goes else f"{gate.value}: it closed before the order was sent"
             if kept is not None:
                 await self._tell(order, CancelledAtVenue(None, kept))
                 return
@@ -348,6 +350,13 @@ class Submission:
                 ANSWER_SECONDS.labels(self._venue.name).observe(monotonic_s() - called)
                 SUBMITTED.labels(self._venue.name, "accepted").inc()
                 await self._accepted(order, report)
+
+    def _fired_guard(self, order: OrderRecord, wire: OrderTerms) -> bool:
+        """A strategy's own exit whose price has come here: a halt lets it trade, as it lets one that waits at the
+        venue."""
+        if wire.type.triggered or not self._gate.lets_reductions_out:
+            return False
+        return guards_as_booked(order.terms, self._venue.instrument(order.terms.symbol).kind)
 
     def _kept_back(self, order: OrderRecord, terms: OrderTerms) -> str | None:
         if not self._gate.lets_reductions_out:

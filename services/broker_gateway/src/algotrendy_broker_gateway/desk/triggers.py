@@ -7,11 +7,12 @@ that a restart goes on where this process ended.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 from algotrendy_common.clock import monotonic_s
 from algotrendy_common.database import Database
-from algotrendy_common.enums import MarginMode, OrderStatus
+from algotrendy_common.enums import MarginMode, OrderStatus, OrderType
 from algotrendy_common.events.market import QuoteChanged, TradePrinted
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.telemetry import log
@@ -25,10 +26,11 @@ from algotrendy_broker_gateway.desk.persistence import STORE_AWAY, until_stored
 from algotrendy_broker_gateway.desk.preparation import Preparation
 from algotrendy_broker_gateway.desk.submission import Submission
 from algotrendy_broker_gateway.domain.admission import Gate
+from algotrendy_broker_gateway.domain.cancel_policy import guards_as_booked
 from algotrendy_broker_gateway.domain.handling import on_the_wire
 from algotrendy_broker_gateway.domain.margin import borrows, effective_mode
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
-from algotrendy_broker_gateway.domain.triggers import Watch, after_sending, price_for, seen
+from algotrendy_broker_gateway.domain.triggers import Fired, Watch, after_sending, price_for, seen
 from algotrendy_broker_gateway.ports import Venue
 from algotrendy_broker_gateway.store.accounts import AccountStore
 from algotrendy_broker_gateway.store.guards import GuardStore
@@ -201,6 +203,10 @@ class Triggers:
         if not self._may_leave(order):
             self._unsaved.add(watch.order_id)  # it has fired, also for whoever starts after us
             return
+        if not self._open_to(order) and order.terms.type is OrderType.OCO and watch.fired is Fired.TAKE:
+            # A halt wants nothing in the book that is no guard: the take-profit waits on, and its stop with it.
+            self._watches[watch.order_id] = replace(watch, fired=None)
+            return
         if order.working:
             if not order.switching:
                 await until_stored(lambda: self._begin(watch))
@@ -211,8 +217,13 @@ class Triggers:
             await self._next(watch)
 
     def _may_leave(self, order: OrderRecord) -> bool:
-        if order.protective:
-            return self._gate.lets_reductions_out
+        if self._open_to(order):
+            return True
+        guards = order.protective or guards_as_booked(order.terms, self._venue.instrument(order.terms.symbol).kind)
+        return guards and self._gate.lets_reductions_out
+
+    def _open_to(self, order: OrderRecord) -> bool:
+        """To anything of whoever the order is of."""
         return self._gate.state_for(order.origin.strategy) is Gate.OPEN
 
     async def _begin(self, watch: Watch) -> None:
@@ -248,7 +259,8 @@ class Triggers:
                 return None, False
             if order.cancel_requested:
                 return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, "cancelled")), False
-            quantity, refusal = await self._preparation.reducible(tx, order)
+            halted = not self._open_to(order)
+            quantity, refusal = await self._preparation.reducible(tx, order, only_reduces=halted)
             if refusal is not None:
                 return await self._books.tell_within(tx, order.order_id, CancelledAtVenue(None, refusal)), False
             if order.submitted_at is not None:
