@@ -204,6 +204,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/{run_id}/artefacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backtest Artefacts
+         * @description The files of a run that has ended: its page, its manifest, and all its trades.
+         */
+        get: operations["backtest_artefacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{run_id}/artefacts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backtest Artefact
+         * @description One of the files, to be kept and not to be run here.
+         */
+        get: operations["backtest_artefact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{run_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Backtest
+         * @description A search ends the trials under way and waits.
+         */
+        post: operations["pause_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Backtest
+         * @description It goes on where it was; no trial is computed twice.
+         */
+        post: operations["resume_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{run_id}/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backtest Trials
+         * @description What a search tried: the best first, or in the order in which they were tried.
+         */
+        get: operations["backtest_trials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/balances": {
         parameters: {
             query?: never;
@@ -815,10 +915,13 @@ export interface components {
             equity: components["schemas"]["EquityPoint"][];
             /** Error */
             error: string | null;
+            /** Fees */
+            fees: string | null;
             /** Finished At */
             finished_at: string | null;
             /** Initial Cash */
             initial_cash: string;
+            kind: components["schemas"]["BacktestKind"];
             /** Manifest */
             manifest: {
                 [key: string]: unknown;
@@ -863,16 +966,35 @@ export interface components {
             /** Venue */
             venue: string;
         };
+        /** BacktestArtefact */
+        BacktestArtefact: {
+            /** Media Type */
+            media_type: string;
+            /** Name */
+            name: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * BacktestKind
+         * @enum {string}
+         */
+        BacktestKind: "run" | "sweep" | "walkforward" | "robustness";
         /** BacktestSummary */
         BacktestSummary: {
             /** End */
             end: string | null;
             /** Error */
             error: string | null;
+            /** Fees */
+            fees: string | null;
             /** Finished At */
             finished_at: string | null;
             /** Initial Cash */
             initial_cash: string;
+            kind: components["schemas"]["BacktestKind"];
             /** Parameters */
             parameters: {
                 [key: string]: unknown;
@@ -933,6 +1055,39 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /**
+         * BacktestTrial
+         * @description One set of parameters that a search tried.
+         */
+        BacktestTrial: {
+            /** Error */
+            error: string | null;
+            /** Number */
+            number: number;
+            /** Objective */
+            objective: string | null;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Result Hash */
+            result_hash: string | null;
+            /** Statistics */
+            statistics: {
+                [key: string]: number | string | null;
+            };
+            /** Status */
+            status: string;
+            /** Window */
+            window: number;
+        };
+        /** BacktestTrials */
+        BacktestTrials: {
+            /** Trials */
+            trials: components["schemas"]["BacktestTrial"][];
+            /** Tried */
+            tried: number;
         };
         /** Balance */
         Balance: {
@@ -1390,17 +1545,34 @@ export interface components {
         Mode: "paper" | "live";
         /** NewBacktest */
         NewBacktest: {
+            /**
+             * Allow Short
+             * @default false
+             */
+            allow_short: boolean;
             /** End */
             end?: string | null;
+            /** Fees */
+            fees?: string | null;
             /**
              * Initial Cash
              * Format: decimal
              */
             initial_cash: string;
+            /** @default run */
+            kind: components["schemas"]["BacktestKind"];
+            /**
+             * Latency Ms
+             * @default 0
+             */
+            latency_ms: number;
+            /** Leverage */
+            leverage?: (number | string) | null;
             /** Parameters */
             parameters?: {
                 [key: string]: unknown;
             };
+            search?: components["schemas"]["SearchSettings"] | null;
             /**
              * Seed
              * @default 0
@@ -1421,6 +1593,7 @@ export interface components {
             timeframe: components["schemas"]["Timeframe"];
             /** Venue */
             venue: string;
+            walk_forward?: components["schemas"]["WalkForwardSettings"] | null;
         };
         /** NewLimits */
         NewLimits: {
@@ -1900,6 +2073,45 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "trader" | "admin";
+        /**
+         * SearchMethod
+         * @enum {string}
+         */
+        SearchMethod: "grid" | "random" | "tpe";
+        /**
+         * SearchSettings
+         * @description How a sweep looks for parameters.
+         */
+        SearchSettings: {
+            /** @default grid */
+            method: components["schemas"]["SearchMethod"];
+            /**
+             * Minimum Trades
+             * @default 1
+             */
+            minimum_trades: number;
+            /**
+             * Objective
+             * @default sharpe
+             */
+            objective: string;
+            /** Patience */
+            patience?: number | null;
+            /**
+             * Prune
+             * @default false
+             */
+            prune: boolean;
+            /** Space */
+            space?: {
+                [key: string]: string;
+            };
+            /**
+             * Trials
+             * @default 100
+             */
+            trials: number;
+        };
         /** ServiceState */
         ServiceState: {
             /** Detail */
@@ -2017,7 +2229,7 @@ export interface components {
          * Timeframe
          * @enum {string}
          */
-        Timeframe: "1m" | "5m" | "15m" | "1h" | "4h" | "1d";
+        Timeframe: "1s" | "1m" | "5m" | "15m" | "1h" | "4h" | "1d";
         /** TradingCommand */
         TradingCommand: {
             /** Account */
@@ -2044,6 +2256,24 @@ export interface components {
             role: components["schemas"]["Role"];
             /** Username */
             username: string;
+        };
+        /** WalkForwardSettings */
+        WalkForwardSettings: {
+            /**
+             * Anchored
+             * @default false
+             */
+            anchored: boolean;
+            /**
+             * Train Share
+             * @default 0.75
+             */
+            train_share: number | string;
+            /**
+             * Windows
+             * @default 5
+             */
+            windows: number;
         };
     };
     responses: never;
@@ -2816,6 +3046,347 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backtest_artefacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestArtefact"][];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backtest_artefact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file as it was written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestSummary"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestSummary"];
+                };
+            };
+            /** @description Log in again */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not permit it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Some fields cannot be accepted */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A service does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backtest_trials: {
+        parameters: {
+            query?: {
+                offset?: number;
+                /** @description At most this many */
+                limit?: number;
+                best_first?: boolean;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestTrials"];
                 };
             };
             /** @description Log in again */
