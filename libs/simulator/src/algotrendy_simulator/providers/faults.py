@@ -31,6 +31,8 @@ class ProviderFault(BaseModel):
 
     kind: ProviderFaultKind
     provider: str
+    skip: int = Field(0, ge=0)
+    """Calls that are let through first."""
     times: int = Field(1, gt=0)
     delay_ms: int = Field(0, ge=0)
     retry_after_s: int | None = Field(None, ge=0)

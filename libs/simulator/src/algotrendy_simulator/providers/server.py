@@ -49,6 +49,9 @@ class ProviderHall:
         """The fault that strikes this call, used up by it."""
         for fault in self.faults:
             if fault.provider == provider:
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 if not fault.times:
                     self.faults.remove(fault)
