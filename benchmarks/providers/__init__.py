@@ -1,0 +1,1 @@
+"""What a night of many symbols costs in calls, with the cache and without."""
