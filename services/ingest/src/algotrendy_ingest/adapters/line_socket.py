@@ -39,6 +39,8 @@ _FAREWELL = aiohttp.ClientWSTimeout(ws_close=1.0)
 _HEAL_AGAIN_S = 5.0
 """A lost book that has not come back by then is asked for once more; after three such times the socket is given up."""
 _HEALS = 3
+_SNAPSHOTS_PER_S = 2.0
+"""Over REST they weigh most of all calls."""
 MALFORMATIONS = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, IndexError)
 _STREAM_OF = {
     TradeTick: Stream.TRADES,
@@ -106,6 +108,7 @@ class LineSocket:
         self._outgoing: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
         self._numbers = count()
         self._snapshots: set[asyncio.Task[None]] = set()
+        self._snapshot_pace = Pace(_SNAPSHOTS_PER_S)
         self._worked = False
         self.line: Line | None = None
         """None while there is no connection."""
@@ -257,10 +260,9 @@ class LineSocket:
                 case BookLost(symbol, cause):
                     BOOKS_LOST.labels(line.venue, cause).inc()
                     self._owner.deliver(one)
-                    ailing = self._ailing.setdefault(symbol, _Ailing(monotonic_s()))
-                    if not ailing.asked:
-                        ailing.asked = 1
-                        self._heal(symbol)
+                    if symbol not in self._ailing:
+                        self._ailing[symbol] = _Ailing(monotonic_s(), asked=1)
+                        self._say(*self._healing(line, symbol))
                 case SnapshotWanted(symbol):
                     self._fetch(line, symbol)
                 case Reply(text):
@@ -276,11 +278,19 @@ class LineSocket:
             now = monotonic_s()
             self._ailing |= {names.symbol: _Ailing(now) for names in markets}
 
+    def _healing(self, line: Line, symbol: str) -> list[str]:
+        market = line.find(symbol)
+        return [] if market is None else line.heal(market)
+
     def _heal(self, symbol: str) -> None:
+        """Ask for a book that has not come; without a change of it nobody else does."""
         line = self.line
         market = None if line is None else line.find(symbol)
-        if line is not None and market is not None:
-            self._say(*line.heal(market))
+        if line is None or market is None:
+            return
+        self._say(*line.heal(market))
+        if line.snapshot_path(market) is not None and Stream.BOOKS in self.plan.streams:
+            self._fetch(line, symbol)
 
     def _fetch(self, line: Line, symbol: str) -> None:
         task = asyncio.create_task(self._snapshot(line, symbol))
@@ -293,6 +303,7 @@ class LineSocket:
         path = None if market is None else line.snapshot_path(market)
         if path is None:
             return
+        await self._snapshot_pace.turn()
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(VenueAway),
             wait=wait_exponential_jitter(multiplier=FIRST_RETRY_S, max=LONGEST_RETRY_S, jitter=FIRST_RETRY_S),

@@ -20,7 +20,7 @@ from algotrendy_ingest.adapters.ccxt_rest import CcxtRest, stamp_of
 from algotrendy_ingest.adapters.line_socket import LineSocket
 from algotrendy_ingest.adapters.pace import Pace
 from algotrendy_ingest.domain.ticks import BookTick, Message, QuoteTick, Stream, TradeTick
-from algotrendy_ingest.wire.book import Level
+from algotrendy_ingest.wire.book import Book, Level
 from algotrendy_ingest.wire.protocol import Line, Plan, VenueTime, WireMarket
 
 LEVELS = 10
@@ -103,6 +103,15 @@ class SocketFeed:
             if any(names.symbol == symbol for names in socket.plan.markets) and socket.remove(symbol):
                 del self._sockets[socket]
                 task.cancel()
+
+    def book(self, symbol: str) -> Book | None:
+        """As it is kept at this moment; None while there is no connection for it."""
+        for socket in self._sockets:
+            if Stream.BOOKS in socket.plan.streams and socket.line is not None:
+                market = socket.line.find(symbol)
+                if market is not None:
+                    return market.book
+        return None
 
     async def close(self) -> None:
         await self._rest.close()

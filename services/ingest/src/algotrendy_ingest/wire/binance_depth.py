@@ -50,6 +50,8 @@ class DepthRow:
         """Lay down a snapshot and what came since; one from before all that was kept is asked for again."""
         self.wanted = False
         book, at = self._market.book, int(body["lastUpdateId"])
+        if book.ready and at <= book.sequence:
+            return []
         kept = [message for message in self._kept if message["u"] > at]
         if kept and kept[0]["U"] > at + 1 and kept[0].get("pu", at + 1) > at:
             return self._want()
