@@ -118,9 +118,7 @@ async def measure() -> tuple[dict[str, float | int | str], bool]:
             print(f"batch, killed once: {outcome['there_before']} were there, {outcome['fetched']} fetched after")
             await ask_all(with_cache, range(1, ROUNDS), hits)
             cached = await calls(http)
-            whole = (
-                outcome["there_before"] + outcome["fetched"] == SYMBOLS == len(list(Path(folder).glob("out/*.json")))
-            )
+            whole = outcome["there_before"] + outcome["fetched"] == SYMBOLS == there(Path(folder))
         await ask_all(settings(http, url, False), range(ROUNDS), fetches)
         uncached = await calls(http) - cached
     return {
