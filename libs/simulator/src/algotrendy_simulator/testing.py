@@ -17,7 +17,8 @@ import aiohttp
 
 from algotrendy_simulator.demo_keys import demo_key
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+"""It takes two seconds; on a machine with thirty processes a core it has taken more than half a minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ class Recorder:
         except ValueError as error:
             raise Refused("symbol_unknown", f"{self._line.venue} has no such symbol: {error}") from error
         self._plans = self._line.plans(markets, self._line.streams)
+        self._file = file
+        self._say = say
+        self._write("config", json.dumps({"venue": self._line.venue, "symbols": list(symbols)}))
         adapter = ADAPTERS[self._line.venue]
         self._rest: CcxtRest = loaded(adapter.rest)(
             http_url or adapter.http, tuple(symbols), clock, elsewhere=http_url is not None
@@ -50,12 +53,9 @@ class Recorder:
         self._http_url = http_url or adapter.http
         self._ws_url = ws_url
         self._own_ws_url = adapter.ws
-        self._file = file
-        self._say = say
         self._said: dict[frozenset[str], str] = {}
         self.now = stamp_of(clock)
         self.received = 0
-        self._write("config", json.dumps({"venue": self._line.venue, "symbols": list(symbols)}))
 
     async def run(self) -> None:
         """Until it is cancelled. Raises Refused where the file takes no more."""
