@@ -1,0 +1,2 @@
+DROP TABLE v25_positions;
+DROP TABLE v25_orders;
