@@ -248,6 +248,22 @@ def migrate_down(
         _print_changes(run.migrate_down(_settings(home), service))
 
 
+@migrate_app.command("v25")
+def migrate_v25(
+    folder: Annotated[Path, typer.Argument(help="With candles.csv, trades.csv, orders.csv and positions.csv.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, check and compare; write nothing.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the whole report into this JSON file.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import an export of AlgoTrendy 2.5 (TimescaleDB). It may be repeated: what is there stays as it is."""
+    with _one_line_errors():
+        from algotrendy_local.migration_v25 import command
+
+        whole = command.migrate_v25(_settings(home), folder, dry_run=dry_run, into=report, as_json=as_json)
+    raise typer.Exit(0 if whole else 1)
+
+
 @deadletter_app.command("list")
 def deadletter_list(
     home: HomeOption = None,
