@@ -79,9 +79,6 @@ class KrakenLine(Line):
         [book] = _wanted(_BOOKS, [market.names])
         return [_text("unsubscribe", book), _text("subscribe", book)]
 
-    def ping(self) -> str | None:
-        return '{"method":"ping"}'
-
     def remove(self, names: WireMarket) -> None:
         super().remove(names)
         self._depths.pop(names.id, None)
