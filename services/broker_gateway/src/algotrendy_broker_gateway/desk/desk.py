@@ -78,6 +78,8 @@ class Desk:
         self._cause: str | None = "start"
         self._wanted = asyncio.Event()
         self._shortly: asyncio.TimerHandle | None = None
+        self._late = 0
+        """Comparisons in a row that missed fills which the venue counts."""
         self._stream_live = False
         fence = lease.fences[account.account]
         orders = OrderStore(database, account.account, venue.name, fence)
@@ -328,9 +330,11 @@ class Desk:
         self._wanted.set()
 
     def _compare_shortly(self) -> None:
-        """Once, after the pause of a comparison that has to be repeated."""
+        """Once, after the pause of a comparison that has to be repeated; a longer one where that has not helped."""
         if self._shortly is None:
-            pause_s = self._settings.reconcile_retry.total_seconds()
+            longest_s = self._settings.reconcile_interval.total_seconds()
+            pause_s = min(self._settings.reconcile_retry.total_seconds() * 2 ** min(self._late, 10), longest_s)
+            self._late += 1
             self._shortly = asyncio.get_running_loop().call_later(pause_s, self._compare_now)
 
     def _compare_now(self) -> None:
@@ -345,6 +349,8 @@ class Desk:
             try:
                 if not await self._reconciliation.run(cause):
                     pause = self._settings.reconcile_retry
+                if self._shortly is None:
+                    self._late = 0
                 self.liveness.answered(monotonic_s())
             except (VenueUnreachable, VenueRefused, *STORE_AWAY) as error:
                 self.gate.reconciled = False
