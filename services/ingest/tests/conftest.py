@@ -181,6 +181,6 @@ async def quest(servers: Servers) -> Quest:
     )
     await migrator.jetstream().purge_stream("MARKET")
     await migrator.close()
-    for table in ("trade", "quote", "bar", "book", "signal", "feed_health", "backfill"):
+    for table in ("trade", "quote", "bar", "book", "signal", "feed_health", "absent"):
         await quest.rows(f"DROP TABLE IF EXISTS {table}")
     return quest

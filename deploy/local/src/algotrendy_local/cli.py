@@ -20,11 +20,12 @@ from rich.markup import escape
 from algotrendy_local import detached, leftovers, logs, render, state
 from algotrendy_local.errors import StackError
 from algotrendy_local.feeds.commands import feed_app
+from algotrendy_local.history.commands import data_app
 from algotrendy_local.home import Home
 from algotrendy_local.narrator import Narrator, info, welcome
 from algotrendy_local.process import last_lines
 from algotrendy_local.providers.commands import providers_app
-from algotrendy_local.research.commands import data_app, indicators
+from algotrendy_local.research.commands import indicators
 from algotrendy_local.research.quality_commands import quality, restore
 from algotrendy_local.settings import LocalSettings
 from algotrendy_local.state import Condition

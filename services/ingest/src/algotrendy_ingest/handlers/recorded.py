@@ -123,7 +123,7 @@ async def covered(store: QuestStore, asked: CoverageAsked) -> Coverage:
     else:
         before, behind = Span(span.start, inside.first), Span(inside.last + step, span.end)
         holes = [hole for hole in (before, *holes, behind) if hole.start < hole.end]
-    asked_of = await store.backfilled(venue, symbol, timeframe, span.start, span.end)
+    absent = await store.absent(venue, symbol, timeframe, span.start, span.end)
     return Coverage(
         first=inside and inside.first,
         last=inside and inside.last,
@@ -135,7 +135,7 @@ async def covered(store: QuestStore, asked: CoverageAsked) -> Coverage:
             await questions.candle_days(venue, symbol, timeframe, span.start, span.end),
             await questions.trade_days(venue, symbol, span.start, span.end),
         ),
-        missing=covering.missing_of(holes[:_MOST_HOLES], asked_of),
+        missing=covering.missing_of(holes[:_MOST_HOLES], absent),
         more=more,
     )
 

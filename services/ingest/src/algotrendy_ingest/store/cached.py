@@ -41,6 +41,11 @@ class CachedStore(QuestStore):
         if past:  # a candle behind those that were there: a hole is filled, or one is mended
             await self._cache.changed(group_of(venue, symbol))
 
+    async def settle(self, venue: str, symbol: str, table: str = "bar") -> None:
+        """After writing of the past: until it can be read, and no older answer counts."""
+        await self.quest.applied(table)
+        await self._cache.changed(group_of(venue, symbol))
+
     async def candles(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None, limit: int
     ) -> list[Candle]:

@@ -84,12 +84,12 @@ class Quest:
             await self.command(f"DROP TABLE IF EXISTS {anew}")
             await self.command(tables.statement(name, self.retention, self.candle_retention, called=anew))
             await self.command(f"INSERT INTO {anew} SELECT * FROM {name}", timeout_s=_COPY_TIMEOUT_S)
-            await self._applied(anew)
+            await self.applied(anew)
             await self.command(f"DROP TABLE {name}")
             await self.command(f"RENAME TABLE {anew} TO {name}")
             await self.migrate()
 
-    async def _applied(self, name: str) -> None:
+    async def applied(self, name: str) -> None:
         """Until all that was written to a table can be read."""
         behind = f"SELECT 1 FROM wal_tables() WHERE name = '{name}' AND writerTxn < sequencerTxn"
         async with asyncio.timeout(_COPY_TIMEOUT_S):

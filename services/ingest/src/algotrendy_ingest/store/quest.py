@@ -59,10 +59,10 @@ class QuestStore:
     async def write_health(self, readings: Sequence[FeedHealthChanged]) -> None:
         await self.quest.write("feed_health", map(rows.health_row, readings))
 
-    async def note_backfill(self, venue: str, symbol: str, timeframe: Timeframe, span: Span, candles: int) -> None:
-        """The venue was asked for a stretch and gave all it has of it."""
-        row = rows.backfill_row(venue, symbol, timeframe, span.start, span.end, candles)
-        await self.quest.write("backfill", [row])
+    async def note_absent(self, venue: str, symbol: str, timeframe: Timeframe, spans: Sequence[Span]) -> None:
+        """The venue was asked for these stretches and has no candle of them."""
+        made = (rows.absent_row(venue, symbol, timeframe, span.start, span.end) for span in spans)
+        await self.quest.write("absent", made)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -90,18 +90,22 @@ class QuestStore:
     async def has_candles(self, venue: str, symbol: str) -> bool:
         return bool(await self.quest.ask(f"SELECT 1 FROM bar WHERE {rows.whose(venue, symbol)} LIMIT 1"))
 
+    async def newest_candle(self) -> datetime | None:
+        """The newest row of all candles: by it QuestDB tells what is too old."""
+        for [newest] in await self.quest.ask("SELECT max(ts) FROM bar"):
+            return datetime.fromisoformat(newest) if newest else None
+        return None
+
     async def open_times(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
     ) -> set[datetime]:
         found = await self.quest.ask(f"SELECT ts FROM bar WHERE {rows.which(venue, symbol, timeframe, start, end)}")
         return {datetime.fromisoformat(row[0]) for row in found}
 
-    async def backfilled(
-        self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
-    ) -> list[Span]:
-        """Stretches that touch [start, end) of which the venue gave all it has."""
+    async def absent(self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[Span]:
+        """Stretches that touch [start, end) of which the venue has no candle, oldest first."""
         found = await self.quest.ask(
-            f"SELECT ts, until FROM backfill WHERE {rows.whose(venue, symbol)} AND timeframe = {rows.text(timeframe)}"
+            f"SELECT ts, until FROM absent WHERE {rows.whose(venue, symbol)} AND timeframe = {rows.text(timeframe)}"
             f" AND ts < {rows.instant(end)} AND until > {rows.instant(start)} ORDER BY ts"
         )
         return [Span(datetime.fromisoformat(row[0]), datetime.fromisoformat(row[1])) for row in found]

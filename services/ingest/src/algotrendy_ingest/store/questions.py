@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from algotrendy_common.enums import Timeframe
-from algotrendy_common.rpc.ingest import Kept, RecordedBook, RecordedTrade
+from algotrendy_common.rpc.ingest import Candle, Kept, RecordedBook, RecordedTrade
 
 from algotrendy_ingest.domain.coverage import Day, Extent
 from algotrendy_ingest.domain.history import Span
@@ -14,6 +14,7 @@ from algotrendy_ingest.store import rows
 from algotrendy_ingest.store.connection import Quest
 
 _BOOK_SPAN = timedelta(hours=1)
+_CANDLE = "ts, open, high, low, close, volume"
 
 
 class StoreQuestions:
@@ -72,14 +73,15 @@ class StoreQuestions:
         return sorted(found, key=lambda row: (row.venue, row.symbol, row.timeframe.seconds if row.timeframe else 0))
 
     async def extent(
-        self, venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None
+        self, venue: str, symbol: str, timeframe: Timeframe | None, start: datetime | None, end: datetime | None
     ) -> Extent | None:
+        """Of candles, or of trades without a timeframe; None where there are none."""
         found = await self._quest.ask(
-            f"SELECT min(ts), max(ts), count() FROM bar WHERE {rows.which(venue, symbol, timeframe, start, end)}"
+            f"SELECT min(ts), max(ts), count() FROM {_from(venue, symbol, timeframe, start, end)}"
         )
         for first, last, count in found:
             if count:
-                return Extent(datetime.fromisoformat(first), datetime.fromisoformat(last), count)
+                return Extent(_time(first), _time(last), count)
         return None
 
     async def candle_days(
@@ -89,14 +91,44 @@ class StoreQuestions:
             "SELECT timestamp_floor('d', ts) day, count(), sum(volume), sum(trade_count) FROM bar"
             f" WHERE {rows.which(venue, symbol, timeframe, start, end)} ORDER BY day"
         )
-        return {datetime.fromisoformat(row[0]): Day(row[1], Decimal(row[2]), row[3]) for row in found}
+        return {_time(row[0]): Day(row[1], Decimal(row[2]), row[3]) for row in found}
 
     async def trade_days(self, venue: str, symbol: str, start: datetime, end: datetime) -> dict[datetime, Day]:
         found = await self._quest.ask(
             "SELECT timestamp_floor('d', ts) day, count(), sum(quantity) FROM trade"
             f" WHERE {rows.whose(venue, symbol)}{rows.between(start, end)} ORDER BY day"
         )
-        return {datetime.fromisoformat(row[0]): Day(row[1], Decimal(row[2])) for row in found}
+        return {_time(row[0]): Day(row[1], Decimal(row[2])) for row in found}
+
+    async def trade_minutes(self, venue: str, symbol: str, start: datetime, end: datetime) -> dict[datetime, Day]:
+        found = await self._quest.ask(
+            "SELECT timestamp_floor('m', ts) minute, count(), sum(quantity) FROM trade"
+            f" WHERE {rows.whose(venue, symbol)}{rows.between(start, end)} ORDER BY minute"
+        )
+        return {_time(row[0]): Day(row[1], Decimal(row[2])) for row in found}
+
+    async def all_candles(
+        self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[Candle]:
+        """Those that are kept of [start, end), however many."""
+        found = await self._quest.ask(
+            f"SELECT {_CANDLE} FROM {_from(venue, symbol, timeframe, start, end)} ORDER BY ts"
+        )
+        return [rows.candle_of(row) for row in found]
+
+    async def raw_rows(
+        self, venue: str, symbol: str, timeframe: Timeframe | None, start: datetime, end: datetime
+    ) -> list[tuple[Any, ...]]:
+        """Rows as they are kept, for files: candles or, without a timeframe, trades in the order of their numbers."""
+        source = _from(venue, symbol, timeframe, start, end)
+        if timeframe is not None:
+            found = await self._quest.ask(f"SELECT {_CANDLE}, trade_count FROM {source} ORDER BY ts")
+            return [(_time(row[0]), *map(Decimal, row[1:6]), row[6]) for row in found]
+        found = await self._quest.ask(
+            f"SELECT ts, trade_id, side, price, quantity, received FROM {source}"
+            " ORDER BY ts, length(trade_id), trade_id"
+        )
+        return [(_time(row[0]), row[1], row[2], Decimal(row[3]), Decimal(row[4]), _time(row[5])) for row in found]
 
     async def holes(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime, end: datetime, limit: int
@@ -109,9 +141,18 @@ class StoreQuestions:
             f") WHERE previous IS NOT NULL AND datediff('s', previous, ts) > {timeframe.seconds} LIMIT {limit}"
         )
         step = timedelta(seconds=timeframe.seconds)
-        return [Span(datetime.fromisoformat(before) + step, datetime.fromisoformat(after)) for before, after in found]
+        return [Span(_time(before) + step, _time(after)) for before, after in found]
 
 
 def _kept(row: Sequence[Any]) -> Kept:
     venue, symbol, timeframe, first, last, count = row
     return Kept(venue=venue, symbol=symbol, timeframe=timeframe, first=first, last=last, rows=count)
+
+
+def _from(venue: str, symbol: str, timeframe: Timeframe | None, start: datetime | None, end: datetime | None) -> str:
+    if timeframe is None:
+        return f"trade WHERE {rows.whose(venue, symbol)}{rows.between(start, end)}"
+    return f"bar WHERE {rows.which(venue, symbol, timeframe, start, end)}"
+
+
+_time = datetime.fromisoformat

@@ -1,7 +1,7 @@
 """Events and candles as rows, values as SQL, and rows as what is told of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -113,12 +113,21 @@ def health_row(health: FeedHealthChanged) -> Row:
     return {"venue": health.venue, "state": health.state.value}, columns, health.event_time
 
 
-def backfill_row(venue: str, symbol: str, timeframe: Timeframe, start: datetime, until: datetime, candles: int) -> Row:
-    return (
-        {"venue": venue, "symbol": symbol, "timeframe": timeframe.value},
-        {"until": _micros(until), "candles": candles},
-        start,
-    )
+def absent_row(venue: str, symbol: str, timeframe: Timeframe, start: datetime, until: datetime) -> Row:
+    return {"venue": venue, "symbol": symbol, "timeframe": timeframe.value}, {"until": _micros(until)}, start
+
+
+def candle_row(venue: str, symbol: str, timeframe: Timeframe, kept: Mapping[str, Any]) -> Row:
+    """A candle as the table's own columns have it."""
+    columns = {name: kept[name] for name in ("open", "high", "low", "close", "volume", "trade_count")}
+    return {"venue": venue, "symbol": symbol, "timeframe": timeframe.value}, columns, kept["ts"]
+
+
+def taken_trade_row(venue: str, symbol: str, kept: Mapping[str, Any]) -> Row:
+    """A trade as the table's own columns have it."""
+    columns = {name: kept[name] for name in ("trade_id", "price", "quantity")}
+    columns["received"] = _micros(kept["received"])
+    return {"venue": venue, "symbol": symbol, "side": kept["side"]}, columns, kept["ts"]
 
 
 # -- what comes back -----------------------------------------------------------------------------------------

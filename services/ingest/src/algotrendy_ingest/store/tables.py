@@ -43,9 +43,9 @@ TABLES: dict[str, tuple[str, str]] = {
         " gaps LONG, reconnects LONG, replay BOOLEAN",
         "ts, venue",
     ),
-    # What a venue was asked for and gave: where it has no candles it need not be asked again.
-    "backfill": (
-        "ts TIMESTAMP, venue SYMBOL, symbol SYMBOL, timeframe SYMBOL, until TIMESTAMP, candles LONG",
+    # Stretches of which a venue was asked and has no candles: it need not be asked again.
+    "absent": (
+        "ts TIMESTAMP, venue SYMBOL, symbol SYMBOL, timeframe SYMBOL, until TIMESTAMP",
         "ts, venue, symbol, timeframe",
     ),
 }
@@ -57,7 +57,7 @@ CHANGES: tuple[str, ...] = ()
 DERIVED = (Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
 """Timeframes that QuestDB itself puts together out of the minutes it has."""
 
-_CANDLES = frozenset({"bar", "backfill"})
+_CANDLES = frozenset({"bar", "absent"})
 
 
 def view(timeframe: Timeframe) -> str:

@@ -1,0 +1,1 @@
+"""``algotrendy data download|coverage|verify|export|import``: the history that the running stack keeps."""
