@@ -14,6 +14,7 @@ from algotrendy_core.backtest.engine import run_backtest
 from algotrendy_core.backtest.portfolio import Lane, run_portfolio
 from algotrendy_core.backtest.series import BarSeries
 from algotrendy_core.instruments import Instrument
+from algotrendy_core.strategies.interface import Decision, Strategy
 from algotrendy_core.strategies.registry import parameters_of, strategy_named
 
 BTC = Instrument(
@@ -40,11 +41,20 @@ def lane(name: str, bars: BarSeries, instrument: Instrument, share: str, **value
     return Lane(strategy, parameters_of(strategy, values), bars, instrument, Decimal(share))
 
 
+def in_fives(bars: BarSeries) -> BarSeries:
+    """The same market in bars of five minutes."""
+    parts = [column.reshape(-1, 5) for column in bars.columns]
+    return BarSeries(
+        Timeframe.M5, parts[0][:, 0], parts[1][:, 0], parts[2].max(axis=1), parts[3].min(axis=1), parts[4][:, -1],
+        parts[5].sum(axis=1),
+    )  # fmt: skip
+
+
 def three() -> list[Lane]:
     return [
         lane("sma_cross", walk(600, 1), BTC, "0.6", fast=3, slow=8),
         lane("momentum", walk(600, 2), ETH, "0.6", lookback=5),
-        lane("rsi_reversion", walk(120, 3, Timeframe.M5), BTC, "0.3", period=5, entry=40, exit=60),
+        lane("rsi_reversion", in_fives(walk(600, 1)), BTC, "0.3", period=5, entry=40, exit=60),
     ]
 
 
@@ -100,6 +110,61 @@ def test_margin_is_of_the_whole_account() -> None:
     assert (len(result.fills[0]) > 0, len(result.fills[1])) == (True, 0)
     wide = run_portfolio(lanes, replace(CONFIG, leverage=Decimal(4)), compiled=False)
     assert all(len(fills) > 0 for fills in wide.fills)
+
+
+def always(target: float) -> Strategy[Any, Any]:
+    """Wants the same from its first bar on."""
+
+    def step(parameters: Any, state: Any, candle: Any) -> Decision:
+        return Decision(target, 1)
+
+    return replace(strategy_named("sma_cross"), name=f"always_{target:g}", step=step)
+
+
+def falling(first: float = 100.0, last: float = 60.0, count: int = 40) -> BarSeries:
+    closes = np.round(np.linspace(first, last, count), 2)
+    opens = np.concatenate(([first], closes[:-1]))
+    return BarSeries(
+        Timeframe.M1, np.arange(count) * 60_000, opens, np.maximum(opens, closes), np.minimum(opens, closes), closes,
+        np.full(count, 1e9),
+    )  # fmt: skip
+
+
+def hedged(instruments: tuple[Instrument, Instrument], **config: Any) -> Any:
+    parameters = parameters_of(strategy_named("sma_cross"), {})
+    lanes = [
+        Lane(always(target), parameters, falling(), instrument, Decimal(3))
+        for target, instrument in zip((1.0, -1.0), instruments, strict=True)
+    ]
+    more = {"leverage": Decimal(4), "allow_short": True, "slippage_bps": Decimal(0)} | config
+    return run_portfolio(lanes, replace(CONFIG, **more), compiled=False)
+
+
+def test_a_long_and_a_short_of_one_instrument_ask_for_the_margin_of_their_difference() -> None:
+    one_position = hedged((BTC, BTC))
+    assert [len(fills) for fills in one_position.fills] == [1, 1]
+    assert [book.liquidations for book in one_position.books] == [0, 0]
+    # The fall of 40 % took nothing: what the long lost the short earned, so that fees are all it cost.
+    cost = sum(book.fees for book in one_position.books)
+    net = sum(book.position for book in one_position.books)
+    assert one_position.equity[-1] == pytest.approx(10_000 - cost + net * -40, abs=1.0)
+    # Of two instruments both count, and three times the equity twice is more than four times.
+    two_positions = hedged((BTC, ETH))
+    assert [len(fills) for fills in two_positions.fills][1] == 0
+    assert two_positions.books[0].liquidations == 1
+
+
+def test_what_is_liquidated_of_one_instrument_is_what_is_on_the_losing_side() -> None:
+    parameters = parameters_of(strategy_named("sma_cross"), {})
+    lanes = [
+        Lane(always(target), parameters, falling(last=40.0), BTC, Decimal(share))
+        for target, share in ((1.0, "3.5"), (-1.0, "0.5"))
+    ]
+    config = replace(CONFIG, leverage=Decimal(4), allow_short=True)
+    result = run_portfolio(lanes, config, compiled=False)
+    assert result.books[0].liquidations >= 1
+    assert result.books[1].liquidations == 0
+    assert run_portfolio(lanes, config).result_hash == result.result_hash
 
 
 def test_a_portfolio_needs_lanes() -> None:

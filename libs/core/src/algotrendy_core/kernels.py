@@ -117,7 +117,8 @@ def load(state: Any, saved: dict[str, Any]) -> None:
 
 
 def _items(state: Any) -> Iterator[tuple[str, Any]]:
-    for name in _names(type(state)):
+    kind: Any = type(state)
+    for name in _names(kind):
         yield name, getattr(state, name)
 
 

@@ -26,7 +26,7 @@ def work_bar(
     hear(book, orders, requests, time)
     book.volume = volume
     book.room = volume * rules.volume_share if rules.volume_share > 0.0 else inf
-    if rules.leverage > 0.0 and book.position != 0.0:
+    if rules.leverage > 0.0 and at_risk(book) != 0.0:
         limit = liquidation_price(book, rules)
         if (open_ <= limit) if book.position > 0.0 else (open_ >= limit > 0.0):
             liquidate(book, rules, orders, bar, time, open_, fills, trades)
@@ -138,7 +138,7 @@ def walk(
             level = max(level, at) if rising else min(level, at)
             if found < 0 or ((level < price) if rising else (level > price)):
                 found, price = slot, level
-        if rules.leverage > 0.0 and (book.position < 0.0 if rising else book.position > 0.0):
+        if rules.leverage > 0.0 and (at_risk(book) < 0.0 if rising else at_risk(book) > 0.0):
             limit = liquidation_price(book, rules)
             if limit > 0.0 and ((limit <= stop) if rising else (limit >= stop)):
                 limit = max(limit, at) if rising else min(limit, at)
@@ -231,8 +231,15 @@ def take_away_others(orders: Any, slot: int) -> None:
 def liquidation_price(book: Any, rules: Rules) -> float:
     """Where the account's equity is the maintenance margin, other marks unchanged; 0 or less: nowhere."""
     missing = rules.maintenance * book.other_exposure - book.cash - book.other_value
-    price: float = missing / (book.position - rules.maintenance * abs(book.position))
+    net = book.position + book.other_position
+    price: float = missing / (net - rules.maintenance * abs(net))
     return price
+
+
+def at_risk(book: Any) -> float:
+    """The account's net position where this book's own is on the same side of it: what a liquidation here would cut."""
+    net: float = book.position + book.other_position
+    return net if net * book.position > 0.0 else 0.0
 
 
 def liquidate(

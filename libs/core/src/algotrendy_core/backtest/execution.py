@@ -129,8 +129,10 @@ class Book:
     trades: int = 0
     # What only the general gear moves.
     other_value: float = 0.0
-    """Of the account's other holdings at their marks, as is ``other_exposure``, their sum without signs."""
+    """Of other instruments that the account holds, at their marks; ``other_exposure`` is their sum without signs."""
     other_exposure: float = 0.0
+    other_position: float = 0.0
+    """What the account's other strategies hold of this instrument: margin is asked for the sum."""
     sequence: int = 0
     """Events taken."""
     last_time: int = 0
@@ -265,8 +267,9 @@ def settle(
 def affordable(book: Any, rules: Rules, side: int, moved: float, price: float, paid: float) -> bool:
     """Without margin cash pays for what is bought; with it, equity times leverage bounds what an order adds to."""
     if rules.leverage > 0.0:
-        after = book.position + moved
-        if abs(after) <= abs(book.position):
+        before = book.position + book.other_position
+        after = before + moved
+        if abs(after) <= abs(before):
             return True
         worth = book.cash - paid + after * price + book.other_value
         within: bool = abs(after) * price + book.other_exposure <= worth * rules.leverage

@@ -3,8 +3,9 @@
 Each lane is one strategy on one series; all share the cash, and with leverage the margin. Events are merged by time;
 at one time bars that are over are decided on before events that begin are worked, and among equals the lane that was
 named first comes first. Invariant: one lane alone has the run that ``run_backtest`` gives it; the outcome follows from
-the lanes, their order and the config. For margin, lanes do not offset one another; a liquidation closes the lane whose
-price brought it about, and the next one at its own next event where that was not enough.
+the lanes, their order and the config. Lanes on one instrument are one position for margin, as at a venue that keeps one
+a symbol: a long and a short offset each other. A liquidation closes the lane whose price brought it about, and the next
+one at its own next event where that was not enough.
 """
 
 from collections.abc import Sequence
@@ -126,6 +127,7 @@ def _run(lanes: tuple[Lane, ...], config: BacktestConfig, *, compiled: bool, rea
         np.array(rungs) if compiled else rungs, live, rules, _table(WorkingOrder, count, slots, compiled),
         _table(Request, count, flight, compiled), account if compiled else account.tolist(),
         marks if compiled else marks.tolist(), np.array(intervals) if compiled else intervals,
+        np.array(_alike(lanes)) if compiled else _alike(lanes),
     ]  # fmt: skip
     data: list[Any] = [
         columns(*events, compiled=compiled), columns(*bars, compiled=compiled), columns(*paths, compiled=compiled),
@@ -151,6 +153,12 @@ def _run(lanes: tuple[Lane, ...], config: BacktestConfig, *, compiled: bool, rea
         lanes, config, times, equity, held, tuple(map(np.concatenate, all_fills)),
         tuple(map(np.concatenate, all_trades)), tuple(books), compiled, reason_not,
     )  # fmt: skip
+
+
+def _alike(lanes: tuple[Lane, ...]) -> list[int]:
+    """Of each lane the first that trades the same instrument."""
+    names = [(lane.instrument.venue, lane.instrument.symbol) for lane in lanes]
+    return [names.index(name) for name in names]
 
 
 def _called(loop: Any, arguments: list[Any]) -> int:
