@@ -73,6 +73,12 @@ def with_books() -> CoinbaseLine:
     return line
 
 
+def asked_anew(line: CoinbaseLine, product: str) -> list[tuple[str, list[str]]]:
+    texts = [json.loads(text) for text in line.heal(line.markets[product])]
+    assert {text["channel"] for text in texts} <= {"level2"}
+    return [(text["type"], text["product_ids"]) for text in texts]
+
+
 # -- what is read --------------------------------------------------------------------------------------------------
 
 
@@ -164,11 +170,14 @@ def test_a_number_left_out_loses_every_book_of_the_socket():
     assert isinstance(lost[2], TradeTick)
     assert [market.book.ready for market in line.markets.values()] == [False, False]
     assert heard_of([book(4, "update", BTC, bid_98="1")], line) == []
-    texts = [json.loads(text) for text in line.heal(line.markets[BTC])]
-    assert texts == [{"type": kind, "channel": "level2", "product_ids": [BTC]} for kind in ("unsubscribe", "subscribe")]
+    assert asked_anew(line, BTC) == [("unsubscribe", [BTC, ETH]), ("subscribe", [BTC, ETH])]
+    assert asked_anew(line, ETH) == []
+    assert asked_anew(line, ETH) == [("unsubscribe", [BTC, ETH]), ("subscribe", [BTC, ETH])]
     moved, *_ = heard_of([book(5, "snapshot", BTC, bid_97="1", offer_98="1")], line)
     assert (moved, line.markets[BTC].book.bids.best()) == (BookMoved(BTC, NOW), [("97", "1")])
     assert line.markets[BTC].checks.sequence_wrong == 1
+    heard_of([book(6, "update", BTC, bid_98="1"), book(7, "snapshot", ETH, bid_9="1", offer_11="1")], line)
+    assert asked_anew(line, BTC) == [("unsubscribe", [BTC]), ("subscribe", [BTC])]
 
 
 def test_a_first_snapshot_that_is_lost_is_asked_for_again():

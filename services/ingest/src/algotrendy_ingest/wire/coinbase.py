@@ -40,6 +40,8 @@ class CoinbaseLine(Line):
         self._due: int | None = None
         """The number of the next message."""
         self._beats = False
+        self._healed_along: set[str] = set()
+        """Asked for anew beside another, and not asked about since."""
         self._forming: dict[str, Bar] = {}
         self._books = Books()
         self._exchange = ExchangeFeed(self, self._books)
@@ -69,7 +71,13 @@ class CoinbaseLine(Line):
         return [_text("unsubscribe", channel, plan.markets) for channel in _channels(plan.streams)]
 
     def heal(self, market: Market) -> list[str]:
-        return [_text(kind, "level2", (market.names,)) for kind in ("unsubscribe", "subscribe")]
+        """All that are lost at once, with the first of them: one by one they would be beyond the venue's limit."""
+        if market.names.id in self._healed_along:
+            self._healed_along.discard(market.names.id)
+            return []
+        lost = [one.names for one in self.markets.values() if one is market or not one.book.ready]
+        self._healed_along = {names.id for names in lost} - {market.names.id}
+        return [_text(kind, "level2", lost) for kind in ("unsubscribe", "subscribe")]
 
     def remove(self, names: WireMarket) -> None:
         super().remove(names)
@@ -139,6 +147,8 @@ class CoinbaseLine(Line):
         sides: dict[str, list[tuple[str, str]]] = {"bid": [], "offer": []}
         try:
             snapshot, updates = event["type"] == "snapshot", event["updates"]
+            if snapshot:
+                self._healed_along.discard(market.names.id)
             for row in updates:
                 sides[row["side"]].append((row["price_level"], row["new_quantity"]))
             if updates:
