@@ -16,6 +16,7 @@ from algotrendy_ingest.domain.series import BarSeries
 from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.handlers.live import LiveHandlers
 from algotrendy_ingest.handlers.past import Past
+from algotrendy_ingest.handlers.quarantine import Quarantine
 from algotrendy_ingest.handlers.questions import Asked
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.handlers.rounds import Rounds
@@ -40,7 +41,9 @@ class Followed:
             group.create_task(self.past.fill_store())
 
 
-def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History, recorder: Recorder) -> Followed:
+def follow(
+    app: App, settings: IngestSettings, one: FeedSettings, store: History, recorder: Recorder, quarantine: Quarantine
+) -> Followed:
     feed: Feed = open_feed(
         one.venue,
         *one.addresses,
@@ -54,7 +57,7 @@ def follow(app: App, settings: IngestSettings, one: FeedSettings, store: History
     health = FeedHealth(one.symbols, settings.quiet_after, settings.stale_after)
     past = Past(feed, store, markets, app.bus, history_candles=settings.history_candles)
     announcer = Announcer(app.bus, app.events, app.clock, feed, health, recorder, replay=settings.replay)
-    live = LiveHandlers(announcer, feed, markets, health)
+    live = LiveHandlers(announcer, feed, markets, health, quarantine)
     rounds = Rounds(
         announcer, app.clock, feed, markets, health, live.deliver,
         quiet_close_after=settings.quiet_close_after,

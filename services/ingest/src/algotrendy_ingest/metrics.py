@@ -1,6 +1,6 @@
 """What Prometheus is told of ingest."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _FAST = (0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.00075, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5)
 
@@ -23,3 +23,8 @@ HISTORY_CACHE = Counter("algotrendy_history_cache_total", "Questions about the p
 TABLES_MENDED = Counter("algotrendy_tables_mended_total", "Suspended tables, by what was done", ["table", "step"])
 ROWS_WRITTEN = Counter("algotrendy_rows_written_total", "Rows handed to QuestDB", ["table"])
 ROWS_MADE_GOOD = Counter("algotrendy_rows_made_good_total", "Rows the bus lost and the ledger wrote", ["table"])
+SET_ASIDE = Counter("algotrendy_feed_set_aside_total", "Trades of a price that was not believed", ["venue"])
+VENUES_APART = Gauge(
+    "algotrendy_venues_apart_ratio", "How far two venues' prices of one moment are apart, where it is too far",
+    ["symbol", "one", "other"],
+)  # fmt: skip

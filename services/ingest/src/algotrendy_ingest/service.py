@@ -15,7 +15,9 @@ from algotrendy_common.rpc import ingest as rpc
 
 from algotrendy_ingest.adapters.answer_cache import AnswerCache
 from algotrendy_ingest.following import Followed, follow
+from algotrendy_ingest.handlers.crosscheck import CrossCheck
 from algotrendy_ingest.handlers.mending import Mending
+from algotrendy_ingest.handlers.quarantine import Quarantine, Restoring
 from algotrendy_ingest.handlers.questions import Questions
 from algotrendy_ingest.handlers.recorded import Recorded
 from algotrendy_ingest.handlers.recorder import Recorder
@@ -24,6 +26,7 @@ from algotrendy_ingest.providers.desk import build_desk
 from algotrendy_ingest.providers.serving import serve
 from algotrendy_ingest.settings import IngestSettings
 from algotrendy_ingest.store.cached import CachedStore
+from algotrendy_ingest.store.quarantine import QuarantineStore
 from algotrendy_ingest.store.repair import Repair
 
 
@@ -38,7 +41,11 @@ def build_app(settings: IngestSettings) -> App:
         candle_retention=settings.candle_retention,
     )
     recorder = Recorder(store, app.clock, overdue_after=settings.overdue_after)
-    followed = [follow(app, settings, one, store, recorder) for one in settings.every_feed]
+    set_aside = QuarantineStore(store.quest)
+    quarantine = Quarantine(set_aside, app.bus, app.clock)
+    followed = [follow(app, settings, one, store, recorder, quarantine) for one in settings.every_feed]
+    restoring = Restoring(set_aside, {one.feed.venue: one.live.restore for one in followed}, app.clock)
+    crosscheck = CrossCheck({one.feed.venue: one.asked.markets for one in followed}, app.bus)
     watching = Watching({one.feed.venue: one.watch for one in followed})
     questions = Questions({one.feed.venue: one.asked for one in followed}, store)
     clocks = {one.feed.venue: one.feed for one in followed}
@@ -65,9 +72,13 @@ def build_app(settings: IngestSettings) -> App:
     app.answers(rpc.BOOK_AT, recorded.book_at)
     app.answers(rpc.SYMBOLS, recorded.symbols)
     app.answers(rpc.COVERAGE, recorded.coverage)
+    app.answers(rpc.QUARANTINE, quarantine.asked)
+    app.answers(rpc.RESTORE, restoring.restore)
     for one in followed:
         _run(app, one)
     app.runs("ledger", recorder.audit_forever)
+    app.runs("quarantine", quarantine.work_forever)
+    app.runs("venues side by side", crosscheck.look_forever)
     app.runs("suspended tables", mending.look_forever)
     for one in followed:
         app.on_stop(one.live.stop)

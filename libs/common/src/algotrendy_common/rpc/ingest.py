@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from pydantic import Field
+
 from algotrendy_common.clock import Instant
 from algotrendy_common.enums import Side, Timeframe
 from algotrendy_common.events.event import Record
@@ -227,6 +229,41 @@ class Following(Record):
     symbols: tuple[Symbol, ...]
 
 
+class QuarantineAsked(Record):
+    """Trades that were set aside, newest first, at most 1,000."""
+
+    venue: Venue | None = None
+    symbol: Symbol | None = None
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class TradeSetAside(Record):
+    """A trade of a price that was not believed."""
+
+    venue: Venue
+    symbol: Symbol
+    trade_id: str
+    time: Instant
+    side: Side
+    price: Price
+    quantity: Quantity
+    reason: str
+    restored: bool
+    """It was given back: because others confirmed it, or on a person's word."""
+
+
+class Quarantined(Record):
+    trades: tuple[TradeSetAside, ...]
+
+
+class RestoreAsked(Record):
+    """Give a trade back to its market, on the tape and in its candle."""
+
+    venue: Venue
+    symbol: Symbol
+    trade_id: str
+
+
 CANDLES = Call("ingest", "candles", CandlesAsked, Candles, ("agent", "backtest", "gateway"))
 INSTRUMENTS = Call(
     "ingest", "instruments", Nothing, Instruments, ("agent", "risk", "backtest", "gateway", "broker_gateway")
@@ -240,3 +277,5 @@ SYMBOLS = Call("ingest", "symbols", SymbolsAsked, Symbols, ("gateway", "backtest
 COVERAGE = Call("ingest", "coverage", CoverageAsked, Coverage, ("gateway", "backtest"))
 FOLLOW = Call("ingest", "follow", MarketNamed, Following, ("gateway",))
 UNFOLLOW = Call("ingest", "unfollow", MarketNamed, Following, ("gateway",))
+QUARANTINE = Call("ingest", "quarantine", QuarantineAsked, Quarantined, ("gateway",))
+RESTORE = Call("ingest", "restore", RestoreAsked, TradeSetAside, ("gateway",))

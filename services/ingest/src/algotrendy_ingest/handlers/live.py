@@ -36,6 +36,7 @@ from algotrendy_ingest.domain.ticks import (
 )
 from algotrendy_ingest.errors import VenueAway
 from algotrendy_ingest.handlers.announcer import Announcer
+from algotrendy_ingest.handlers.quarantine import Quarantine
 from algotrendy_ingest.metrics import (
     CANDLES_FETCHED,
     GAPS,
@@ -73,18 +74,33 @@ class MinuteOver:
     time: datetime
 
 
-type Work = Message | MinutesFetched | TradesRecovered | MinuteOver
+@dataclass(frozen=True, slots=True)
+class TradeRestored:
+    """One that was set aside, given back on a person's word."""
+
+    tick: TradeTick
+
+
+type Work = Message | MinutesFetched | TradesRecovered | MinuteOver | TradeRestored
 
 
 class LiveHandlers:
     """One venue's live data."""
 
-    def __init__(self, announcer: Announcer, feed: Feed, markets: dict[str, Market], health: FeedHealth) -> None:
+    def __init__(
+        self,
+        announcer: Announcer,
+        feed: Feed,
+        markets: dict[str, Market],
+        health: FeedHealth,
+        quarantine: Quarantine,
+    ) -> None:
         self._announcer = announcer
         self._feed = feed
         self._venue = feed.venue
         self._markets = markets
         self._health = health
+        self._quarantine = quarantine
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self._mending: set[str] = set()
         self._recovering: Counter[str] = Counter()
@@ -96,6 +112,10 @@ class LiveHandlers:
     def deliver(self, message: Work) -> None:
         """Take a message from the feed; never waits."""
         self._queue.put_nowait(message)
+
+    def restore(self, tick: TradeTick) -> None:
+        """Take in a trade that had been set aside; never waits."""
+        self.deliver(TradeRestored(tick))
 
     async def work_forever(self) -> None:
         while True:
@@ -138,6 +158,9 @@ class LiveHandlers:
                         await self._tell_closed(symbol, self._markets[symbol].series.fill(minutes))
                 case TradesRecovered():
                     await self._on_recovered(message)
+                case TradeRestored(tick):
+                    if (market := self._markets.get(tick.symbol)) is not None:
+                        await self._take(market, tick)
                 case MinuteOver(symbol, time):
                     if symbol in self._markets:
                         await self._tell_closed(symbol, self._markets[symbol].series.close_until(time))
@@ -165,6 +188,16 @@ class LiveHandlers:
             else:
                 self._health.settle(tick.symbol)  # it follows the last one that was heard
         self._health.traded(tick.symbol, tick.event_time)
+        judged = market.screen.judge(tick)
+        if judged.set_aside is not None:
+            self._quarantine.set_aside(self._venue, tick, judged.reason or "")
+        for restored in judged.restored:
+            self._quarantine.given_back(self._venue, restored)
+        for passed in judged.passed:
+            await self._take(market, passed)
+
+    async def _take(self, market: Market, tick: TradeTick) -> None:
+        """A trade that is believed: into its candles, onto the bus."""
         closed = market.series.add_trade(tick.event_time, tick.price, tick.quantity)
         market.last = tick.price
         if closed:
