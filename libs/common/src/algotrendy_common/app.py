@@ -76,8 +76,10 @@ class App:
     def reads_batches[E: Event](self, event_class: type[E], handler: BatchHandler[E]) -> None:
         self.bus.read_batches(event_class, handler)
 
-    def answers[Req: Record, Res: Record](self, call: Call[Req, Res], handler: Answer[Req, Res]) -> None:
-        self.bus.answer(call, handler)
+    def answers[Req: Record, Res: Record](
+        self, call: Call[Req, Res], handler: Answer[Req, Res], at_once: int = 1
+    ) -> None:
+        self.bus.answer(call, handler, at_once)
 
     def publishes(self, *event_classes: type[Event]) -> None:
         """Say what the service publishes; the catalogue's test compares it with what the service owns."""

@@ -115,12 +115,17 @@ class Bus:
             raise ValueError(f"{self.service} does not read {reading.row.pattern} in batches")
         reading.handlers[event_class] = handler
 
-    def answer[Req: Record, Res: Record](self, call: Call[Req, Res], handler: Answer[Req, Res]) -> None:
-        """Serve a remote call. ``Refused`` and ``Retryable`` travel back to the caller as themselves."""
+    def answer[Req: Record, Res: Record](
+        self, call: Call[Req, Res], handler: Answer[Req, Res], at_once: int = 1
+    ) -> None:
+        """Serve a remote call. ``Refused`` and ``Retryable`` travel back to the caller as themselves.
+
+        One after the other, or ``at_once`` where an answer may have to wait for somebody outside.
+        """
         if call.service != self.service or call not in CALLS:
             raise ValueError(f"{self.service} does not answer {call.subject}")
         self._answers[call.subject] = call
-        subscriber = self._broker.subscriber(call.subject, queue=self.service, title=call.verb)
+        subscriber = self._broker.subscriber(call.subject, queue=self.service, title=call.verb, max_workers=at_once)
         subscriber(self._answering(call, handler))
 
     @property

@@ -1,6 +1,7 @@
 """Questions that ingest puts to data providers over HTTP: daily bars, latest prices, macro series.
 
-Invariant: an answer says who gave it, when, and who else was tried; whoever reads it can judge it by that.
+Invariant: an answer says who gave it, when, and who else was tried; whoever reads it can judge it by that. It may take
+the time of several providers that fail one after the other: ask with ``PATIENCE_S``.
 """
 
 from datetime import date
@@ -15,6 +16,8 @@ from algotrendy_common.events.event import Record
 from algotrendy_common.money import Amount, Price
 from algotrendy_common.rpc.call import Call, Nothing
 
+PATIENCE_S = 28.0
+"""NATS lets an answer through for 30 s (``permissions.py``)."""
 ListedSymbol = Annotated[str, StringConstraints(pattern=r"^\^?[A-Z0-9][A-Z0-9.\-]{0,15}$|^[A-Z]{3}/[A-Z]{3}$")]
 """``AAPL``, ``BRK.B``, ``^GSPC``, or a currency pair: ``EUR/USD``."""
 SeriesId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,40}$")]
