@@ -161,7 +161,7 @@ async def caller(servers: Servers) -> AsyncIterator[Any]:
     )
 
     async def ask(call: Call[Any, Any], request: Record) -> Any:
-        message = await client.request(call.subject, request.model_dump_json().encode(), timeout=5)
+        message = await client.request(call.subject, request.model_dump_json().encode(), timeout=28)
         if message.headers and "Algotrendy-Fault" in message.headers:
             return message.headers["Algotrendy-Fault"]
         return call.response.model_validate_json(message.data)
