@@ -10,7 +10,7 @@ from algotrendy_broker_gateway.accounts.halting import Halting
 from algotrendy_broker_gateway.desk.gate import TradingGate
 from algotrendy_broker_gateway.domain.admission import Gate, admit, refusal_while_waiting
 from algotrendy_broker_gateway.domain.balances import adoptable, differences, movements
-from algotrendy_broker_gateway.domain.order_record import OrderRecord, advance, fee_of, reason_of
+from algotrendy_broker_gateway.domain.order_record import OrderRecord, advance, fee_of, reason_of, too_early
 from algotrendy_broker_gateway.domain.outbound_count import OutboundCount, Pass, check_executed
 from algotrendy_broker_gateway.domain.rate_limit import TokenBucket
 from algotrendy_broker_gateway.domain.search import Patience, Search, next_delay, not_found, unanswered
@@ -28,6 +28,7 @@ from algotrendy_core.order_states import (
     AcceptedByVenue,
     CancelledAtVenue,
     FilledAtVenue,
+    LegEnded,
     RejectedByVenue,
     SubmissionUnanswered,
     Submitting,
@@ -181,6 +182,22 @@ def test_a_fill_is_counted_by_the_step_that_met_it_first():
     assert (step.fill, step.time) == (fill(), NOW)
     assert advance(step.order, FilledAtVenue(fill()), NOW) is None
     assert orders.filled_quantity(step.order.state) == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "executed", "early"),
+    [
+        (CancelledAtVenue("v-1", "cancelled"), "0.5", True),
+        (CancelledAtVenue("v-1", "cancelled"), "0.4", False),
+        (LegEnded(), "0.5", True),
+        (FilledAtVenue(fill(quantity="0.1")), "0.5", False),
+        (AcceptedByVenue("v-1"), "0.5", False),
+    ],
+)
+def test_an_order_ends_with_its_last_fill_and_not_before(report, executed, early):
+    order = advance(record(), AcceptedByVenue("v-1"), NOW).order
+    order = advance(order, FilledAtVenue(fill(trade_id="a", quantity="0.4")), NOW).order
+    assert too_early(order, report, "v-1", Decimal(executed)) is early
 
 
 @pytest.mark.parametrize(

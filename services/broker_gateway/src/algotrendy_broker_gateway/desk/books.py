@@ -18,11 +18,11 @@ from algotrendy_common.events.event import EventFactory
 from algotrendy_common.events.order import OrderOrigin, OrderTerms
 from algotrendy_common.ids import derived_id
 from algotrendy_common.money import ZERO
-from algotrendy_core.order_states import CancelledAtVenue, EndedLegFilled, FilledAtVenue, LegEnded, Open, Report
+from algotrendy_core.order_states import EndedLegFilled, FilledAtVenue, Open, Report
 
 from algotrendy_broker_gateway.desk import announcements
 from algotrendy_broker_gateway.domain.margin import Margin
-from algotrendy_broker_gateway.domain.order_record import OrderRecord, Step, advance
+from algotrendy_broker_gateway.domain.order_record import OrderRecord, Step, advance, too_early
 from algotrendy_broker_gateway.domain.venue_report import VenueOrder, VenueReport, late_steps_of, steps_of
 from algotrendy_broker_gateway.ports import VenuePosition
 from algotrendy_broker_gateway.store.accounts import AccountStore
@@ -121,7 +121,7 @@ class Books:
         held: Decimal | None = None
         counted_before = False
         for report in reports:
-            if said is not None and _too_early(order, report, said):
+            if said is not None and too_early(order, report, said.venue_order_id, said.executed_quantity):
                 break
             step = advance(order, report, self._clock.now())
             if step is None:
@@ -212,13 +212,6 @@ class Books:
         await self._orders.add(tx, order, history, told)
         await tx.emit(told)
         return order
-
-
-def _too_early(order: OrderRecord, report: Report, said: VenueOrder) -> bool:
-    """An end that comes before the last fills: until they are counted the order keeps what it reserves, or whoever
-    guards the position, or weighs the next order, would count on money that has been traded already."""
-    ends = isinstance(report, CancelledAtVenue | LegEnded)
-    return ends and order.traded_at(said.venue_order_id) < said.executed_quantity
 
 
 def _external(found: VenueOrder, account: str, venue: str, now: datetime) -> OrderRecord:

@@ -15,9 +15,11 @@ from algotrendy_core import orders
 from algotrendy_core.fills import Fill
 from algotrendy_core.order_states import (
     Cancelled,
+    CancelledAtVenue,
     EndedLegFilled,
     FilledAtVenue,
     Held,
+    LegEnded,
     Lost,
     Open,
     OrderState,
@@ -120,6 +122,13 @@ def advance(record: OrderRecord, report: Report, now: datetime) -> Step | None:
     after = replace(record, state=state, revision=record.revision + 1, submitted_at=submitted_at)
     counted = report.fill if isinstance(report, FilledAtVenue | EndedLegFilled) else None
     return Step(after, counted, counted.event_time if counted else now, _detail(state, counted))
+
+
+def too_early(order: OrderRecord, report: Report, venue_order_id: str, executed: Decimal) -> bool:
+    """True for an end that comes before the last fills, of ``executed`` that the venue counts: until they are here the
+    order keeps what it reserves, or whoever guards the position, or weighs the next order, would count on money that
+    has been traded already."""
+    return isinstance(report, CancelledAtVenue | LegEnded) and order.traded_at(venue_order_id) < executed
 
 
 def _detail(state: OrderState, fill: Fill | None) -> str:
