@@ -15,6 +15,8 @@ CALLS: tuple[Call[Any, Any], ...] = (
     ingest.BOOK_AT,
     ingest.SYMBOLS,
     ingest.COVERAGE,
+    ingest.QUARANTINE,
+    ingest.RESTORE,
     ingest.FOLLOW,
     ingest.UNFOLLOW,
     providers.DAILY_BARS,
