@@ -63,8 +63,10 @@ def book(market: Market, message: dict[str, Any], received: Stamp) -> list[Heard
             market.checks.repeated += 1
             return []
         for change in _GROWS:
+            if not (rows := data[change]):
+                continue
             for side, name in ((held.bids, "Buy"), (held.asks, "Sell")):
-                if not _applied(side, _levels(data[change], name), change):
+                if not _applied(side, _levels(rows, name), change):
                     return [market.lose(Cause.SEQUENCE, f"{change} at {sequence} is not of the book as it was")]
         market.checks.sequence_right += 1
     held.sequence = sequence
