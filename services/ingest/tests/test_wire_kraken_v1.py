@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -143,3 +144,53 @@ def test_the_older_candles_and_spreads_are_read_too():
     assert (spread.bid, spread.ask_quantity) == (Decimal("5698.40000"), Decimal("0.98765432"))
     assert bar.bar.open_time == datetime(2018, 11, 12, 21, 15, 0, 435743, tzinfo=UTC)
     assert (bar.bar.timeframe, bar.bar.low, bar.bar.trade_count) == (Timeframe.M1, Decimal("3586.60000"), 2)
+
+
+def as_v2(raw: str, written) -> str:
+    """The same book message as the newer layout would say it, a snapshot without its checksum left out."""
+    content = json.loads(raw)
+    parts = {name: rows for part in content[1:-2] for name, rows in part.items()}
+    kind, names = ("snapshot", ("bs", "as")) if "as" in parts else ("update", ("b", "a"))
+    bids, asks = (
+        ",".join(f'{{"price":{written(price)},"qty":{written(size)}}}' for price, size, *_ in parts.get(name, []))
+        for name in names
+    )
+    checksum = parts.get("c") or checksum_of(parts["as"], parts["bs"])
+    row = f'"symbol":"{content[-1]}","bids":[{bids}],"asks":[{asks}],"checksum":{checksum}'
+    return f'{{"channel":"book","type":"{kind}","data":[{{{row}}}]}}'
+
+
+def checksum_of(asks: list[list[str]], bids: list[list[str]]) -> int:
+    best = sorted(asks, key=lambda row: Decimal(row[0]))[:10] + sorted(bids, key=lambda row: -Decimal(row[0]))[:10]
+    return zlib.crc32("".join(text.replace(".", "").lstrip("0") for row in best for text in row[:2]).encode())
+
+
+def without_noughts(text: str) -> str:
+    return text.rstrip("0").rstrip(".")
+
+
+def decimals(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+@pytest.mark.parametrize("written", [str, without_noughts])
+def test_the_same_books_come_of_the_newer_layout_with_all_digits_or_without_the_noughts_at_their_end(written):
+    recorded = [raw for raw in received("kraken_ws.50.jsonl") if raw.startswith("[")]
+    firsts = {json.loads(raw)[-1]: json.loads(raw)[1]["as"][0] for raw in recorded if '"as"' in raw}
+    pairs = ",".join(
+        f'{{"symbol":"{pair}","price_precision":{decimals(price)},"qty_precision":{decimals(size)}}}'
+        for pair, (price, size, _) in firsts.items()
+    )
+    line, older = KrakenLine(), KrakenLine()
+    line.read(f'{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{pairs}]}}}}', NOW)
+    for pair in firsts:
+        subscribed = f'{{"channel":"book","symbol":"{pair}","depth":1000}}'
+        line.read(f'{{"method":"subscribe","success":true,"result":{subscribed}}}', NOW)
+    heard = heard_of([as_v2(raw, written) for raw in recorded], line)
+    assert {type(one) for one in heard} == {BookMoved}
+    assert sum(market.checks.checksum_right for market in line.markets.values()) == len(recorded)
+    heard_of(recorded, older)
+    for pair, market in line.markets.items():
+        then = older.markets[pair].book
+        for side, its_side in ((market.book.bids, then.bids), (market.book.asks, then.asks)):
+            assert side.best() == [(written(price), written(size)) for price, size in its_side.best()]
