@@ -84,7 +84,9 @@ class CoinbaseRest(CcxtRest):
         return [bar for bar in bars if begin <= bar.open_time < end]
 
     async def _now_there(self, symbol: str) -> datetime:
-        """A venue that plays recorded data is not of our time: it is as late there as its newest trade."""
+        """A venue elsewhere may play recorded data, and not be of our time: it is as late there as its newest trade."""
+        if not self._elsewhere:
+            return self._clock.now()
         if self._venue_time is None:
             trades = await self.recent_trades(symbol)
             self.is_now(trades[-1].event_time if trades else self._clock.now())
