@@ -1,22 +1,29 @@
 """Trades set aside, kept while the store is away, told once, and given back once; and venues that are apart."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from algotrendy_common.clock import ManualClock
-from algotrendy_common.enums import Severity, Side
+from algotrendy_common.enums import Severity, Side, Timeframe
 from algotrendy_common.errors import Refused
-from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.market import QuoteChanged
+from algotrendy_common.events.event import Event, EventFactory
+from algotrendy_common.events.market import QuoteChanged, TradePrinted
+from algotrendy_common.rpc import ingest as rpc
 from algotrendy_common.rpc.ingest import QuarantineAsked, RestoreAsked
+from algotrendy_ingest.domain.health import FeedHealth
 from algotrendy_ingest.domain.market import Market
 from algotrendy_ingest.domain.ticks import Stamp, TradeTick
 from algotrendy_ingest.errors import StoreAway
+from algotrendy_ingest.handlers.announcer import Announcer
 from algotrendy_ingest.handlers.crosscheck import CrossCheck
+from algotrendy_ingest.handlers.live import LiveHandlers
 from algotrendy_ingest.handlers.quarantine import Quarantine, Restoring
-from algotrendy_ingest.store.quarantine import SetAside
+from algotrendy_ingest.handlers.recorder import Recorder
+from algotrendy_ingest.store.connection import Quest
+from algotrendy_ingest.store.quarantine import QuarantineStore, SetAside
 
 NOON = datetime(2022, 12, 13, 12, tzinfo=UTC)
 CLOCK = ManualClock(NOON)
@@ -131,3 +138,70 @@ async def test_venues_that_stay_apart_are_told_once_an_episode() -> None:
     assert await looks(1, "100.05") == 1
     assert await looks(9, "120", NOON - timedelta(minutes=1)) == 1
     assert await looks(3, "99") == 2
+
+
+class Bus:
+    """What was published, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def publish(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def trades(self) -> list[str]:
+        return [event.trade_id for event in self.events if isinstance(event, TradePrinted)]
+
+
+class Line:
+    venue = "binance"
+    venue_time = NOON
+
+
+async def test_the_feed_holds_a_slip_back_and_gives_a_crash_on_in_order(until) -> None:
+    bus, kept = Bus(), Kept()
+    quarantine = Quarantine(kept, Alarm(), CLOCK)
+    health = FeedHealth(("BTC-USDT",), timedelta(seconds=3), timedelta(seconds=10))
+    recorder = Recorder(kept, CLOCK, overdue_after=timedelta(seconds=45))
+    announcer = Announcer(bus, EventFactory("ingest", CLOCK), CLOCK, Line(), health, recorder, replay=False)
+    market = Market("BTC-USDT")
+    live = LiveHandlers(announcer, Line(), {"BTC-USDT": market}, health, quarantine)
+    for number, price in enumerate(("100", "101", "9", "100", "60", "61", "60", "61"), start=1):
+        await live.handle(tick(str(number), price))
+    await quarantine.write()
+    assert bus.trades == ["1", "2", "4", "5", "6", "7", "8"]
+    assert {trade_id: row.restored for trade_id, row in kept.rows.items()} == {"3": False, "5": True, "6": True}
+    assert "-91.0% off the newest, 100" in kept.rows["3"].reason
+    live.restore(tick("3", "9"))
+    work = asyncio.create_task(live.work_forever())
+    await until(lambda: bus.trades[-1] == "3")
+    work.cancel()
+    assert market.series.growing(Timeframe.M1).low == 9
+
+
+async def test_a_trade_set_aside_comes_back_through_the_service(ingest, heard, caller, quest, servers, until) -> None:
+    """On real servers: listed, given back onto the tape and into the store, and no second time."""
+    store = Quest(servers.addresses.questdb_url)
+    await store.command("DROP TABLE IF EXISTS quarantine")
+    aside = SetAside("binance", "BTC-USDT", "7", NOON, Side.SELL, Decimal("1.25"), Decimal("0.5"), "far off")
+    await QuarantineStore(store).write([aside, replace(aside, trade_id="8", restored=True)])
+    await store.applied("quarantine")
+    try:
+        async with ingest():
+            await until(lambda: heard.trades("BTC-USDT"))
+            listed = await caller(rpc.QUARANTINE, rpc.QuarantineAsked(venue="binance"))
+            assert {(trade.trade_id, trade.price, trade.restored) for trade in listed.trades} == {
+                ("7", Decimal("1.25"), False), ("8", Decimal("1.25"), True),
+            }  # fmt: skip
+            wanted = rpc.RestoreAsked(venue="binance", symbol="BTC-USDT", trade_id="7")
+            assert (await caller(rpc.RESTORE, wanted)).restored
+            back = await until(lambda: [trade for trade in heard.trades("BTC-USDT") if trade.trade_id == "7"])
+            assert (back[0].price, back[0].quantity, back[0].event_time) == (Decimal("1.25"), Decimal("0.5"), NOON)
+            await until(lambda: quest.try_rows("SELECT 1 FROM trade WHERE trade_id = '7' AND symbol = 'BTC-USDT'"))
+            await store.applied("quarantine")
+            assert await caller(rpc.RESTORE, wanted) == "restored_already"
+            assert len([trade for trade in heard.trades("BTC-USDT") if trade.trade_id == "7"]) == 1
+    finally:
+        await store.command("DROP TABLE IF EXISTS quarantine")
+        await store.close()
