@@ -24,6 +24,8 @@ _GROWS = {"delete": -1, "update": 0, "insert": 1}
 _STRING_HEADS = ('{"topic":"trade.', '{"topic":"orderBook')
 _BYTES_HEADS = tuple(head.encode() for head in _STRING_HEADS)
 
+_DECODER = json.JSONDecoder(parse_float=str)
+
 
 def is_older(raw: str | bytes) -> bool:
     """From how the text begins; v5 says ``publicTrade`` and ``orderbook``."""
@@ -32,7 +34,7 @@ def is_older(raw: str | bytes) -> bool:
 
 def loads(raw: str | bytes) -> Any:
     """With the digits of what is no whole number kept."""
-    return json.loads(raw, parse_float=str)
+    return _DECODER.decode(raw if isinstance(raw, str) else raw.decode())
 
 
 def trade(names: WireMarket, row: dict[str, Any], received: Stamp) -> TradeTick:
