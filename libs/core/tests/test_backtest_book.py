@@ -10,6 +10,7 @@ from algotrendy_common.errors import Refused
 from algotrendy_core.backtest.book_events import CLEAR, LEVEL, QUOTE, TRADE, BookEvents
 from algotrendy_core.backtest.book_run import BookResult, run_book_backtest
 from algotrendy_core.backtest.config import BacktestConfig
+from algotrendy_core.backtest.execution import LIQUIDATION
 from algotrendy_core.fees import ChargedIn
 from algotrendy_core.instruments import Instrument
 from algotrendy_core.strategies.interface import LIMIT, BookView, Decision, Holding, Parameters, Strategy
@@ -133,6 +134,29 @@ def test_latency_of_feed_and_order_count_both() -> None:
 def test_a_new_snapshot_clears_a_side() -> None:
     rows = [*BOOK, (50, CLEAR, -1, 0.0, 0.0), (50, LEVEL, -1, 103.0, 1.0)]
     assert fills(run(rows, Wish(price=103))) == [(100, 1, 103.0, 1.0, 0)]
+
+
+def test_a_position_on_margin_is_liquidated_when_the_middle_asks_for_it() -> None:
+    deep = [(1, LEVEL, 1, 100.0, 900.0), (1, LEVEL, -1, 100.5, 900.0)]
+    fall = [(300, CLEAR, 1, 0.0, 0.0), (300, LEVEL, 1, 79.5, 10.0)]  # the middle is 90, and the position stands
+    wish = Wish(price=0, target=5.0)
+    held = run([*deep, *fall], wish, leverage=Decimal(10))
+    assert held.book.liquidations == 0
+    result = run([*deep, *fall, (310, LEVEL, -1, 80.5, 10.0)], wish, leverage=Decimal(10))
+    bought = result.fills[0]
+    # Cash is 10,000 less what was bought and its fee; it is gone where the position is worth that and half a percent.
+    owed = bought["quantity"] * 100.5 * 1.001 - 10_000
+    assert 80.0 < owed / (bought["quantity"] * 0.995) < 90.0
+    assert fills(result)[1] == (310, -1, 79.5, round(float(bought["quantity"]), 9), 0)
+    assert (result.fills[1]["order"], result.book.liquidations) == (LIQUIDATION, 1)
+    without = run([*deep, *fall, (310, LEVEL, -1, 80.5, 10.0)], Wish(price=0, target=0.9))
+    assert without.book.liquidations == 0
+
+
+def test_margin_bounds_what_is_bought_on_a_book() -> None:
+    deep = [(1, LEVEL, 1, 100.0, 9000.0), (1, LEVEL, -1, 100.5, 9000.0)]
+    assert run(deep, Wish(price=0, target=5.0), leverage=Decimal(2)).book.short_of_cash > 0
+    assert len(run(deep, Wish(price=0, target=5.0), leverage=Decimal(6)).fills) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ first, then requests that reach it, then the strategy's look.
 
 from typing import Any
 
-from algotrendy_core.backtest.bar_path import carry
+from algotrendy_core.backtest.bar_path import carry, liquidate, liquidation_price
 from algotrendy_core.backtest.book_events import CLEAR, LEVEL, QUOTE, TRADE
 from algotrendy_core.backtest.execution import Rules
 from algotrendy_core.backtest.ladder_loop import holding_of, mark
@@ -48,6 +48,8 @@ def run_book(
             book, rules, orders, clock, best, depth, lasts, lowest, share, now, kinds[i], sides[i], ticks[i],
             quantities[i], fills, trades,
         )  # fmt: skip
+        if rules.leverage > 0.0 and book.position != 0.0:
+            guard_margin(book, rules, orders, clock, best, depth, lowest, now, fills, trades)
     return len(times)
 
 
@@ -62,6 +64,20 @@ def listen(
     at_time(book.tiers, now, book.traded_value)
     hear(book, orders, requests, now)
     arrive(book, rules, orders, depth, best, lowest, clock[1], now, lasts[0], fills, trades)
+
+
+def guard_margin(
+    book: Any, rules: Rules, orders: Any, clock: Any, best: Any, depth: Any, lowest: int, now: int, fills: Any,
+    trades: Any,
+) -> None:  # fmt: skip
+    """Liquidate where the middle has come to where equity is the maintenance margin: at the best price on offer."""
+    if best[0] < 0 or best[1] >= len(depth[1]):
+        return
+    bid, ask = price_at(best[0], lowest, rules), price_at(best[1], lowest, rules)
+    middle = (bid + ask) * 0.5
+    limit = liquidation_price(book, rules)
+    if (middle <= limit) if book.position > 0.0 else (middle >= limit > 0.0):
+        liquidate(book, rules, orders, clock[1], now, bid if book.position > 0.0 else ask, fills, trades)
 
 
 def look(

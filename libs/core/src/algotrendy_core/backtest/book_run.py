@@ -80,12 +80,13 @@ def run_book_backtest(
 ) -> BookResult:
     """Run a strategy that reads the book, looking every ``interval_ms``.
 
-    Slippage and volume share do not apply: the book says what there was. Raises Refused for a strategy that reads
-    bars, leverage (which is not followed on books), and events that are not possible.
+    Slippage and volume share do not apply: the book says what there was. With leverage a position is liquidated as soon
+    as the middle of the book asks for it, at the best price on the other side. Raises Refused for a strategy that reads
+    bars, and events that are not possible.
     """
     checked(config)
-    if strategy.reads != "book" or config.leverage is not None or interval_ms < 1:
-        raise Refused("not_for_books", "a book run needs a strategy that reads the book, and no leverage")
+    if strategy.reads != "book" or interval_ms < 1:
+        raise Refused("not_for_books", "a book run needs a strategy that reads the book, and looks every so often")
     prepared = ticks_of(events, float(instrument.price_step))
     arguments = (strategy, parameters, events, prepared, instrument, config, interval_ms, funding or NO_RATES)
     if compiled:
