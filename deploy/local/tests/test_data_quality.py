@@ -85,6 +85,8 @@ def test_bad_input_is_one_line(faulty: Path, tmp_path: Path) -> None:
         ("data", "quality", "--venue", "binance"),
         ("data", "quality", "--venue", "binance", "--symbol", "BTC-USDT", "--home", tmp_path),
         ("data", "restore", faulty, faulty),
+        ("data", "quarantine", "--home", tmp_path),
+        ("data", "quarantine", "--restore", "7"),
     ):
         result = run(*words)
         assert result.exit_code == 2, words

@@ -26,7 +26,7 @@ from algotrendy_local.narrator import Narrator, info, welcome
 from algotrendy_local.process import last_lines
 from algotrendy_local.providers.commands import providers_app
 from algotrendy_local.research.commands import indicators
-from algotrendy_local.research.quality_commands import quality, restore
+from algotrendy_local.research.quality_commands import quality, quarantine, restore
 from algotrendy_local.settings import LocalSettings
 from algotrendy_local.state import Condition
 
@@ -43,9 +43,10 @@ app.add_typer(migrate_app, name="migrate")
 deadletter_app = typer.Typer(help="Messages that could not be handled.", no_args_is_help=True)
 app.add_typer(deadletter_app, name="deadletter")
 app.add_typer(data_app, name="data")
-app.add_typer(providers_app, name="providers")
 data_app.command()(quality)
 data_app.command()(restore)
+data_app.command()(quarantine)
+app.add_typer(providers_app, name="providers")
 app.add_typer(feed_app, name="feed")
 app.command()(indicators)
 

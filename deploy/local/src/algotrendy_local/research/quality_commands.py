@@ -1,4 +1,4 @@
-"""``algotrendy data quality`` and ``data restore``.
+"""``algotrendy data quality``, ``data restore`` and ``data quarantine``.
 
 Exit status: 0 where nothing is wrong, 1 where something is, 2 for bad input. Invariant: ``quality`` never writes to
 what it reads; mended rows and those set aside go where the caller says.
@@ -95,6 +95,46 @@ def restore(
             raise Refused("rows_unknown", f"--rows takes numbers with commas, not {rows}") from error
         restored = put_back(quarantine, into, chosen)
         note(f"put back {len(restored.rows)} rows; {restored.left} stay set aside")
+
+
+def quarantine(
+    venue: Annotated[str | None, typer.Option(help="Of this venue alone.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Of this symbol alone.")] = None,
+    restore: Annotated[
+        str | None, typer.Option(metavar="TRADE", help="Give this one back; name --venue and --symbol.")
+    ] = None,
+    newest: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    home: Annotated[Path | None, typer.Option("--home", help="Of the running stack.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")] = False,
+) -> None:
+    """List live trades whose price was not believed, or give one back to its market."""
+    with one_line_errors():
+        from algotrendy_common.rpc.ingest import QuarantineAsked, RestoreAsked
+        from rich.table import Table
+
+        from algotrendy_local.operations.set_aside import give_back, set_aside
+        from algotrendy_local.research import tables
+        from algotrendy_local.settings import LocalSettings
+
+        settings = LocalSettings.from_environment(**({} if home is None else {"home": home}))
+        if restore is not None:
+            if venue is None or symbol is None:
+                raise Refused("trade_unknown", "name the trade's --venue and --symbol: its number is theirs")
+            back = give_back(settings, RestoreAsked(venue=venue, symbol=symbol, trade_id=restore))
+            note(f"trade {back.trade_id} of {back.symbol} at {back.price} was given back")
+            return
+        trades = set_aside(settings, QuarantineAsked(venue=venue, symbol=symbol, limit=newest))
+        if as_json:
+            Console().print_json(data=[trade.model_dump(mode="json") for trade in trades])
+            return
+        heads = ("time (UTC)", "venue", "symbol", "trade", "price", "quantity", "", "why")
+        table = Table(*heads, box=None, pad_edge=False)
+        for trade in trades:
+            table.add_row(
+                f"{trade.time:%Y-%m-%d %H:%M:%S}", trade.venue, trade.symbol, trade.trade_id, str(trade.price),
+                str(trade.quantity), "given back" if trade.restored else "set aside", trade.reason,
+            )  # fmt: skip
+        tables.show(table)
 
 
 def _stored(venue: str, symbol: str | None, timeframe: Timeframe, count: int, home: Path | None) -> Any:
