@@ -21,13 +21,13 @@ class Missing(Exception):
     """The text says which engine, and what it lacks."""
 
 
-def python_of(name: str, *packages: str) -> Path:
-    """The interpreter of an environment with ``packages``. Raises Missing."""
+def python_of(name: str, *packages: str, versions: tuple[str, ...] = _VERSIONS) -> Path:
+    """The interpreter of an environment with ``packages``, of the first of the versions there is. Raises Missing."""
     folder = CACHE / name
     python, installed = folder / "bin" / "python", folder / "installed.json"
     if installed.is_file() and json.loads(installed.read_text()) == list(packages):
         return python
-    base = _interpreter()
+    base = _interpreter(versions)
     print(f"{name}: installing {' '.join(packages)}", file=sys.stderr, flush=True)
     for command in (
         [base, "-m", "venv", "--clear", str(folder)],
@@ -40,8 +40,8 @@ def python_of(name: str, *packages: str) -> Path:
     return python
 
 
-def _interpreter() -> str:
-    for version in _VERSIONS:
+def _interpreter(versions: tuple[str, ...]) -> str:
+    for version in versions:
         found = shutil.which(f"python{version}")
         if found and not subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
             return found
