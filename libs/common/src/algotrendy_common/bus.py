@@ -365,6 +365,9 @@ class Bus:
                     return self._fault(call, Fault(code="malformed", message=_short(error), retry=False))
                 except Refused as error:
                     return self._fault(call, Fault(code=error.code, message=str(error), retry=False))
+                except Retryable as error:
+                    self._log.warning("call cannot be answered now", call=call.subject, error=str(error))
+                    return self._fault(call, Fault(code="failed", message=_short(error), retry=True))
                 except Exception as error:  # the caller must hear something; the cause is in our log
                     self._log.error("call failed", call=call.subject, exc_info=True)
                     return self._fault(call, Fault(code="failed", message=_short(error), retry=True))

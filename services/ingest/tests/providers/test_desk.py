@@ -1,6 +1,7 @@
 """Cache, failover, retries, circuit, quota and quorum together, over real sockets; the clock is the test's own."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -249,6 +250,21 @@ async def test_fred_answers_what_a_dashboard_begins_with(hall, desk_at):
         observed = await desk.ask(ObservationsAsked(series="DGS10", start=date(2022, 3, 21)))
         assert observed.observations[-1].value == Decimal("2.32")
         assert (await desk.ask(SeriesAsked(series="GNPCA"))).series[0].units == "Billions of Chained 2012 Dollars"
+
+
+async def test_a_provider_is_not_asked_for_more_than_it_has_to_keep_it(hall, desk_at, time):
+    """Alpha Vantage has a hundred days of an equity: what is fetched to be kept must not reach beyond them."""
+    days = [time.clock.now().date() - timedelta(days=back) for back in range(150)]
+    row = {"1. open": "1", "2. high": "1", "3. low": "1", "4. close": "1", "5. volume": "0"}
+    traded = {str(day): row for day in [day for day in days if day.weekday() < 5][:100]}
+    *others, googl = hall.exchanges["alpha_vantage"]
+    hall.exchanges["alpha_vantage"] = (*others, replace(googl, body=json.dumps({"Time Series (Daily)": traded})))
+    asked = DailyBarsAsked(symbol="GOOGL", start=days[30])
+    async with desk_at(hall, "alpha_vantage", look_back=timedelta(days=400), **time.settings()) as desk:
+        assert (await desk.ask(asked)).bars[0].day >= days[30]
+        assert (await desk.ask(asked.model_copy(update={"start": days[120]}))).source.cached
+        with pytest.raises(NotOffered, match="reaches back to"):
+            await desk.ask(asked.model_copy(update={"start": days[149]}))
 
 
 # -- Redis -------------------------------------------------------------------------------------------------------

@@ -122,17 +122,31 @@ def test_nothing_goes_out_before_the_time_that_was_named():
     assert bucket.reserve(31, 100) == 0
 
 
-@given(st.floats(0.1, 600), st.integers(1, 20), st.lists(st.floats(0, 30), min_size=1, max_size=80))
-def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow(per_minute, burst, pauses):
-    bucket, now, sent = TokenBucket(per_minute, burst), 0.0, []
-    for pause in pauses:
-        now += pause
-        wait = bucket.reserve(now, 1e9)
-        sent.append(now + wait)
+@given(
+    st.floats(0.1, 600),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.floats(0, 30), st.none() | st.floats(0, 90)), min_size=1, max_size=60),
+)
+def test_no_stretch_of_time_sees_more_than_burst_and_rate_allow_nor_a_pause_any_call_after_it(per_minute, burst, steps):
+    bucket, now, not_before, sent = TokenBucket(per_minute, burst), 0.0, 0.0, []
+    for gap, pause in steps:
+        now += gap
+        if pause is not None:
+            bucket.pause(now, pause)
+            not_before = max(not_before, now + pause)
+        sent.append(now + bucket.reserve(now, 1e9))
+        assert sent[-1] >= not_before - 1e-6
+    sent.sort()
     for first in range(len(sent)):
         for last in range(first, len(sent)):
             allowed = burst + (sent[last] - sent[first]) * per_minute / 60
             assert last - first + 1 <= allowed + 1e-6
+
+
+def test_those_who_wait_out_a_pause_do_not_all_go_at_its_end():
+    bucket = TokenBucket(per_minute=60)
+    bucket.pause(0, 30)
+    assert [bucket.reserve(0, 100) for _ in range(3)] == pytest.approx([30, 31, 32])
 
 
 # -- what a kept answer covers ---------------------------------------------------------------------------------

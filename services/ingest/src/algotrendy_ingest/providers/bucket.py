@@ -15,22 +15,24 @@ class TokenBucket:
         self._burst = burst
         self._tokens = float(burst)
         self._filled_at: float | None = None
-        self._not_before = 0.0
+        """Up to when; in the future while the provider wants to be left alone."""
 
     def reserve(self, now: float, at_most_s: float) -> float | None:
         """Seconds to wait before the call; None where that would be longer, and then nothing is taken."""
-        self._fill(now)
-        wait = max((1 - self._tokens) / self._per_s, self._not_before - now, 0.0)
+        filled_at = self._fill(now)
+        wait = filled_at - now + max((1 - self._tokens) / self._per_s, 0.0)
         if wait > at_most_s:
             return None
         self._tokens -= 1
         return wait
 
     def pause(self, now: float, for_s: float) -> None:
-        """The provider said to wait: nothing goes out before that."""
-        self._not_before = max(self._not_before, now + for_s)
+        """The provider said to wait: nothing more goes out before that, and then at the pace as ever."""
+        self._filled_at = max(self._fill(now), now + for_s)
 
-    def _fill(self, now: float) -> None:
+    def _fill(self, now: float) -> float:
         since = now if self._filled_at is None else self._filled_at
-        self._tokens = min(float(self._burst), self._tokens + (now - since) * self._per_s)
-        self._filled_at = now
+        if now > since:
+            self._tokens = min(float(self._burst), self._tokens + (now - since) * self._per_s)
+        self._filled_at = max(now, since)
+        return self._filled_at

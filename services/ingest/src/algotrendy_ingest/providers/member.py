@@ -117,7 +117,9 @@ class Member:
         """From the provider itself, with retries; kept afterwards. Raises the errors of this room."""
         asked = question
         if self._common.cache:
-            asked = widened(question, self._clock.now(), self._common.look_back, await self._kept(question))
+            reach = self.provider.reach(question)
+            look_back = self._common.look_back if reach is None else min(reach, self._common.look_back)
+            asked = widened(question, self._clock.now(), look_back, await self._kept(question))
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((ProviderAway, Malformed, Throttled))
             & retry_if_not_exception_type(NotOurTurn),

@@ -6,7 +6,7 @@ Invariant: no request that an adapter makes bears the key; where the key goes is
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -102,6 +102,10 @@ class Provider(Protocol):
 
     def takes(self, question: Question) -> bool:
         """Whether such a question can be put to it at all."""
+        ...
+
+    def reach(self, question: Question) -> timedelta | None:
+        """How far back from today it can be asked; None: as far as there is anything."""
         ...
 
     def request(self, question: Question) -> Get: ...

@@ -4,7 +4,7 @@ Every error it has, the spent quota included, comes with status 200 (https://www
 a free key gets the newest hundred days; a question that goes further back is another provider's.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from algotrendy_common.clock import Instant
@@ -32,6 +32,8 @@ from algotrendy_ingest.providers.errors import (
 from algotrendy_ingest.providers.port import Answer, Get, Limits, QueryKey, Question, Reply, check_status
 
 _COMPACT = 100
+_REACH = timedelta(days=135)
+"""A hundred trading days are at least two days more."""
 _INSTANT: TypeAdapter[Any] = TypeAdapter(Instant)
 
 
@@ -45,6 +47,9 @@ class AlphaVantage:
         if isinstance(question, DailyBarsAsked):
             return not question.symbol.startswith("^") and question.adjusted in (None, Adjusted.NONE)
         return isinstance(question, LatestPriceAsked) and not question.symbol.startswith("^")
+
+    def reach(self, question: Question) -> timedelta | None:
+        return _REACH if isinstance(question, DailyBarsAsked) and "/" not in question.symbol else None
 
     def request(self, question: Question) -> Get:
         assert isinstance(question, DailyBarsAsked | LatestPriceAsked)

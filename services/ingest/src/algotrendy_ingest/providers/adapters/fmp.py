@@ -27,6 +27,9 @@ class Fmp:
             return question.adjusted in (None, Adjusted.SPLITS)
         return isinstance(question, LatestPriceAsked)
 
+    def reach(self, question: Question) -> None:
+        return None
+
     def request(self, question: Question) -> Get:
         assert isinstance(question, DailyBarsAsked | LatestPriceAsked)
         symbol = question.symbol.replace("/", "") if "/" in question.symbol else dashed(question.symbol)

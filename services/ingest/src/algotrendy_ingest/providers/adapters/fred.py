@@ -33,6 +33,9 @@ class Fred:
     def takes(self, question: Question) -> bool:
         return isinstance(question, ObservationsAsked | SeriesAsked | SeriesSearched)
 
+    def reach(self, question: Question) -> None:
+        return None
+
     def request(self, question: Question) -> Get:
         assert isinstance(question, ObservationsAsked | SeriesAsked | SeriesSearched)
         params = {"file_type": "json"}

@@ -26,6 +26,9 @@ class Polygon:
     def takes(self, question: Question) -> bool:
         return isinstance(question, DailyBarsAsked) and not question.symbol.startswith("^")
 
+    def reach(self, question: Question) -> None:
+        return None
+
     def request(self, question: Question) -> Get:
         assert isinstance(question, DailyBarsAsked)
         pair = "/" in question.symbol

@@ -24,6 +24,9 @@ class Tiingo:
             and question.adjusted in (None, Adjusted.NONE)
         )
 
+    def reach(self, question: Question) -> None:
+        return None
+
     def request(self, question: Question) -> Get:
         assert isinstance(question, DailyBarsAsked)
         params = {"format": "json", "resampleFreq": "daily", "startDate": question.start.isoformat()}

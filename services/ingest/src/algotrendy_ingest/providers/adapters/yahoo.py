@@ -41,6 +41,9 @@ class YahooFinance:
             return question.adjusted in (None, Adjusted.SPLITS)
         return isinstance(question, LatestPriceAsked)
 
+    def reach(self, question: Question) -> None:
+        return None
+
     def request(self, question: Question) -> Get:
         assert isinstance(question, DailyBarsAsked | LatestPriceAsked)
         params = {"interval": "1d", "events": "div,splits", "includePrePost": "false"}
