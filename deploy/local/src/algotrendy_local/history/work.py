@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from algotrendy_common.rpc.ingest import Coverage, CoverageAsked, Kept
-from algotrendy_ingest.adapters.parquet_files import Content, Written
+from algotrendy_ingest.adapters.parquet_files import Content, Written, content_of
 from algotrendy_ingest.domain.coverage import days
 from algotrendy_ingest.domain.reconciliation import DayReport
 from algotrendy_ingest.handlers.backfill import BackFill
@@ -113,6 +113,8 @@ async def export(
 
 
 async def take_in(settings: IngestSettings, files: list[Path]) -> list[tuple[Content, int]]:
+    for file in files:
+        content_of(file)  # one that is not right keeps all of them out
     async with ground(settings) as here:
         return [await Exchange(here.store).take_in(file) for file in files]
 

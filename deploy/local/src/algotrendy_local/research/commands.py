@@ -19,7 +19,7 @@ from rich.markup import escape
 
 BAD_INPUT = 2
 
-data_app = typer.Typer(help="Recorded market data in files.", no_args_is_help=True)
+data_app = typer.Typer(help="Market data: in files, and recorded by the stack that runs here.", no_args_is_help=True)
 
 
 def indicators(
