@@ -60,6 +60,7 @@ async def counted(servers: Servers) -> dict[str, int]:
         await store.close()
 
 
+@pytest.mark.timeout(900)
 async def test_an_export_is_imported_once_whole_and_never_written_over(
     servers: Servers, imported: Import, tmp_path: Path
 ) -> None:
@@ -88,7 +89,7 @@ async def test_an_export_is_imported_once_whole_and_never_written_over(
 
     # An export that says otherwise of four rows changes none of them, and adds what is new.
     for name in GOOD:
-        lines = (EXPORT / f"{name}.csv").read_text().splitlines()
+        lines = (EXPORT / f"{name}.csv").read_text().splitlines()[:20]
         cells = lines[1].split(",")
         place = lines[0].split(",").index({"candles": "volume", "trades": "amount"}.get(name, "quantity"))
         cells[place] = "77"

@@ -180,6 +180,7 @@ async def test_the_feed_holds_a_slip_back_and_gives_a_crash_on_in_order(until) -
     assert market.series.growing(Timeframe.M1).low == 9
 
 
+@pytest.mark.timeout(900)  # the servers' start is in it
 async def test_a_trade_set_aside_comes_back_through_the_service(ingest, heard, caller, quest, servers, until) -> None:
     """On real servers: listed, given back onto the tape and into the store, and no second time."""
     store = Quest(servers.addresses.questdb_url)
