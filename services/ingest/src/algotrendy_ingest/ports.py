@@ -94,6 +94,10 @@ class History(Protocol):
 
     async def write_trades(self, trades: Sequence[TradePrinted]) -> None: ...
 
+    async def write_ticks(self, venue: str, trades: Sequence[TradeTick]) -> None:
+        """Trades that the venue told over REST, and nobody else is told of."""
+        ...
+
     async def write_quotes(self, quotes: Sequence[QuoteChanged]) -> None: ...
 
     async def write_bars(self, venue: str, symbol: str, bars: Sequence[Candlestick]) -> None: ...
@@ -122,6 +126,10 @@ class History(Protocol):
         self, venue: str, symbol: str, since: datetime, received_before: datetime
     ) -> RecordedQuote | None:
         """The last one received before a time of our clock, of the day from ``since`` on by the venue's."""
+        ...
+
+    async def newest_trade_numbers(self, venue: str, symbol: str, limit: int) -> set[int]:
+        """Of the last trades that are recorded, where they are numbered."""
         ...
 
     async def newest_trade_ids(self, venue: str) -> dict[str, str]:

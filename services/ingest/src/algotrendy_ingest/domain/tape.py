@@ -4,8 +4,20 @@ Invariant: of each number at most one trade passes, and a number that was jumped
 """
 
 from collections import OrderedDict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+NUMBERED_ONE_BY_ONE = frozenset({"binance", "coinbase", "kraken"})
+"""Venues each of whose trades has a number of its own and the one after the last, on the socket and over REST alike."""
+
+
+def forgotten(recorded: Collection[int], told: Iterable[int]) -> set[int]:
+    """Numbers that a venue tells and the record has not, of those between its first and its last."""
+    if not recorded:
+        return set()
+    first, last = min(recorded), max(recorded)
+    return {number for number in told if first < number < last} - set(recorded)
 
 
 class Place(Enum):

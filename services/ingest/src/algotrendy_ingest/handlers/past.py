@@ -16,7 +16,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_never, wait_ex
 from algotrendy_ingest.domain.history import Span, missing
 from algotrendy_ingest.domain.market import Market
 from algotrendy_ingest.domain.series import TIMEFRAMES
-from algotrendy_ingest.domain.tape import Tape
+from algotrendy_ingest.domain.tape import NUMBERED_ONE_BY_ONE, Tape, forgotten
+from algotrendy_ingest.domain.ticks import TradeTick
 from algotrendy_ingest.errors import StoreAway, VenueAway
 from algotrendy_ingest.metrics import CANDLES_FETCHED
 from algotrendy_ingest.ports import Alarm, Feed, History
@@ -113,6 +114,22 @@ class Past:
                 )
             else:
                 market.tape = Tape(int(trade_id))
+                await self._complete(symbol, trades)
+
+    async def _complete(self, symbol: str, trades: list[TradeTick]) -> None:
+        """Write what the record lacks before its newest trade: killed between two batches, or together with the bus,
+        the service had the later one stored and not the earlier."""
+        if self._feed.venue not in NUMBERED_ONE_BY_ONE:
+            return
+        try:
+            recorded = await self._store.newest_trade_numbers(self._feed.venue, symbol, len(trades))
+            lacking = forgotten(recorded, (trade.sequence for trade in trades if trade.sequence is not None))
+            await self._store.write_ticks(self._feed.venue, [trade for trade in trades if trade.sequence in lacking])
+        except StoreAway as error:
+            self._log.warning("recorded tape not completed", symbol=symbol, error=str(error))
+            return
+        if lacking:
+            self._log.info("recorded tape completed", symbol=symbol, trades=len(lacking))
 
     async def _fill(self, symbol: str, timeframe: Timeframe) -> None:
         begin = self._begin.get((symbol, timeframe))

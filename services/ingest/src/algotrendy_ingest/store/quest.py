@@ -9,6 +9,7 @@ from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.rpc.ingest import Candle, RecordedQuote
 
 from algotrendy_ingest.domain.history import Span
+from algotrendy_ingest.domain.ticks import TradeTick
 from algotrendy_ingest.errors import StoreAway
 from algotrendy_ingest.ports import Candlestick
 from algotrendy_ingest.store import rows, tables
@@ -43,6 +44,9 @@ class QuestStore:
 
     async def write_trades(self, trades: Sequence[TradePrinted]) -> None:
         await self.quest.write("trade", map(rows.trade_row, trades))
+
+    async def write_ticks(self, venue: str, trades: Sequence[TradeTick]) -> None:
+        await self.quest.write("trade", (rows.tick_row(venue, trade) for trade in trades))
 
     async def write_quotes(self, quotes: Sequence[QuoteChanged]) -> None:
         await self.quest.write("quote", map(rows.quote_row, quotes))
@@ -121,6 +125,12 @@ class QuestStore:
         for time, received, bid, ask in found:
             return RecordedQuote(event_time=time, received_time=received, bid=bid, ask=ask)
         return None
+
+    async def newest_trade_numbers(self, venue: str, symbol: str, limit: int) -> set[int]:
+        found = await self.quest.ask(
+            f"SELECT trade_id FROM trade WHERE {rows.whose(venue, symbol)} ORDER BY ts LIMIT {-limit}"
+        )
+        return {int(row[0]) for row in found if row[0].isdigit()}
 
     async def newest_trade_ids(self, venue: str) -> dict[str, str]:
         found = await self.quest.ask(

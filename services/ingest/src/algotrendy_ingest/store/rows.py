@@ -17,6 +17,7 @@ from algotrendy_common.events.market import (
 from algotrendy_common.events.signal import SignalRaised
 from algotrendy_common.rpc.ingest import Candle
 
+from algotrendy_ingest.domain.ticks import TradeTick
 from algotrendy_ingest.ports import Candlestick
 from algotrendy_ingest.store.connection import Row
 
@@ -31,6 +32,19 @@ def trade_row(trade: TradePrinted) -> Row:
             "price": trade.price,
             "quantity": trade.quantity,
             "received": _micros(trade.received_time),
+        },
+        trade.event_time,
+    )
+
+
+def tick_row(venue: str, trade: TradeTick) -> Row:
+    return (
+        {"venue": venue, "symbol": trade.symbol, "side": trade.side.value},
+        {
+            "trade_id": trade.trade_id,
+            "price": trade.price,
+            "quantity": trade.quantity,
+            "received": _micros(trade.received.time),
         },
         trade.event_time,
     )
