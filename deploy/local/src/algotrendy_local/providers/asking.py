@@ -6,9 +6,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from algotrendy_common.clock import SystemClock
-from algotrendy_common.errors import Refused
+from algotrendy_common.errors import Refused, Retryable
 from algotrendy_common.events.event import Record
+from algotrendy_common.rpc.call import Nothing
 from algotrendy_common.rpc.providers import (
+    PROVIDERS,
     Adjusted,
     DailyBarsAsked,
     LatestPriceAsked,
@@ -26,9 +28,12 @@ from algotrendy_ingest.settings import IngestSettings
 from pydantic import SecretStr, ValidationError
 
 from algotrendy_local import state
+from algotrendy_local.errors import StackError
 from algotrendy_local.home import Home
-from algotrendy_local.operations.connection import running_place
+from algotrendy_local.operations.asking import Asker
+from algotrendy_local.operations.connection import connected, running_place
 from algotrendy_local.settings import LocalSettings
+from algotrendy_local.topology import Place
 
 VARIABLE = "ALGOTRENDY_INGEST_PROVIDERS"
 _HINT = f"""set {VARIABLE} to JSON such as {{"members": [{{"name": "yahoo"}}, {{"name": "fred", "api_key": "…"}}]}}"""
@@ -43,14 +48,14 @@ def settings_of(home: Path | None) -> ProvidersSettings:
         raise Refused("settings_refused", "; ".join(refused.violations)) from refused
     if not settings.members:
         raise Refused("no_provider", f"no provider is configured: {_HINT}")
-    return settings.beside(_redis_of_stack(home))
+    place = _place(home)
+    return settings.beside(SecretStr(place.addresses.redis_url) if place else None)
 
 
-def _redis_of_stack(home: Path | None) -> SecretStr | None:
+def _place(home: Path | None) -> Place | None:
+    """Of the running stack; None where none runs."""
     local = LocalSettings.from_environment(**({} if home is None else {"home": home}))
-    if not state.is_running(Home(local.home.resolve())):
-        return None
-    return SecretStr(running_place(local).addresses.redis_url)
+    return running_place(local) if state.is_running(Home(local.home.resolve())) else None
 
 
 def question_of(
@@ -106,6 +111,9 @@ def ask(home: Path | None, question: Question | None) -> Record:
 
 def health(home: Path | None) -> Providers:
     """As the running ingest has it; without one as it stands in the settings, with the day's counts of the cache."""
+    place = _place(home)
+    if place is not None:
+        return asyncio.run(health_of_ingest(place))
     settings = settings_of(home)
 
     async def asked() -> Providers:
@@ -116,3 +124,12 @@ def health(home: Path | None) -> Providers:
             await desk.close()
 
     return asyncio.run(asked())
+
+
+async def health_of_ingest(place: Place) -> Providers:
+    """Raises Retryable where NATS or ingest does not answer."""
+    try:
+        async with connected(place, "gateway") as client:
+            return await Asker(client).ask(PROVIDERS, Nothing())
+    except StackError as error:
+        raise Retryable(str(error)) from error
