@@ -4,7 +4,7 @@ Invariant: pure; sums are exact. A message that the venue would not have sent en
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -103,7 +103,8 @@ class Replay:
     """Where the first message stands."""
     _lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     """The newest of each socket."""
-    _past: list[Line] = field(default_factory=list)
+    _past: dict[str, Checks] = field(default_factory=dict)
+    """Of sockets that have been opened anew since, by symbol."""
     _wanting: dict[tuple[tuple[str, str], str], None] = field(default_factory=dict)
     """Sockets and symbols whose book has to come over REST."""
     _early: list[Entry] = field(default_factory=list)
@@ -148,8 +149,9 @@ class Replay:
             ) from error
 
     def _open(self, key: tuple[str, str], url: str) -> Line:
-        if key in self._lines:
-            self._past.append(self._lines.pop(key))
+        if (ended := self._lines.pop(key, None)) is not None:
+            for market in ended.markets.values():
+                _add(self._past.setdefault(market.names.symbol, Checks()), market.checks)
         for waiting in [waiting for waiting in self._wanting if waiting[0] == key]:
             del self._wanting[waiting]
         line = self._lines[key] = self.line_class()
@@ -209,15 +211,11 @@ class Replay:
 
     def _symbol_state(self, symbol: str) -> SymbolState:
         tally = self._tallies[symbol]
-        checks, book = Checks(), None
-        for line in (*self._past, *self._lines.values()):
-            for market in line.markets.values():
-                if market.names.symbol != symbol:
-                    continue
-                for name in Checks.__slots__:
-                    setattr(checks, name, getattr(checks, name) + getattr(market.checks, name))
-                if market.book.ready and line in self._lines.values():
-                    book = market.book
+        checks, book = replace(self._past.get(symbol, Checks())), None
+        for line in self._lines.values():
+            if (market := line.find(symbol)) is not None:
+                _add(checks, market.checks)
+                book = market.book if market.book.ready else book
         return SymbolState(
             symbol=symbol,
             id=tally.id,
@@ -242,6 +240,11 @@ class Replay:
             books_lost=tally.books_lost,
             lost_last=tally.lost_last,
         )
+
+
+def _add(total: Checks, more: Checks) -> None:
+    for name in Checks.__slots__:
+        setattr(total, name, getattr(total, name) + getattr(more, name))
 
 
 def _same(path: str, url: str) -> bool:
