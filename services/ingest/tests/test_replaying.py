@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from algotrendy_common.errors import Refused
+from algotrendy_ingest.adapters.registry import line_class
 from algotrendy_ingest.recordings import merged, with_snapshots
 from algotrendy_ingest.replaying import Replay
-from algotrendy_ingest.adapters.registry import line_class
 
 RECORDINGS = Path(__file__).parent / "recordings"
 getcontext().prec = 60
