@@ -1,0 +1,1 @@
+"""What recording costs beside QuestDB's bare client, and how soon history answers."""
