@@ -16,7 +16,7 @@ from algotrendy_common.rpc.providers import (
 from algotrendy_ingest.providers.agreement import agreeing
 from algotrendy_ingest.providers.breaker import Breaker
 from algotrendy_ingest.providers.bucket import TokenBucket
-from algotrendy_ingest.providers.coverage import Kept, key, served, widened
+from algotrendy_ingest.providers.coverage import Kept, finished, key, served, widened
 from algotrendy_ingest.providers.errors import NotListed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,6 +191,23 @@ def test_ranges_share_a_key_and_nothing_else_does():
         key("yahoo", asked(1)),
     }
     assert len(others) == 4
+
+
+@pytest.mark.parametrize(
+    ("symbol", "at", "days"),
+    [
+        ("AAPL", "2026-02-05T21:14+00:00", [3, 4]),  # 16:14 in New York
+        ("AAPL", "2026-02-05T21:15+00:00", [3, 4, 5]),
+        ("AAPL", "2026-02-06T00:30+00:00", [3, 4, 5]),  # there it is the 5th still
+        ("EUR/USD", "2026-02-05T23:59+00:00", [3, 4]),
+        ("EUR/USD", "2026-02-06T00:00+00:00", [3, 4, 5]),
+        ("BTC-USD", "2026-02-05T22:00+00:00", [3, 4]),
+        ("BRK.B", "2026-02-05T22:00+00:00", [3, 4, 5]),
+    ],
+)
+def test_a_day_that_is_not_over_has_no_bar(symbol, at, days):
+    answer = finished(bars(3, 4, 5).model_copy(update={"symbol": symbol}), datetime.fromisoformat(at))
+    assert [one.day.day for one in answer.bars] == days
 
 
 def test_that_nothing_is_listed_is_kept_too():

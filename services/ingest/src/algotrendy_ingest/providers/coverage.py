@@ -4,7 +4,9 @@ Invariant: a kept answer serves a question only where it was fetched for all of 
 affair of how long it is kept.
 """
 
-from datetime import date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from algotrendy_common.events.event import Record
 from algotrendy_common.rpc.providers import (
@@ -21,6 +23,10 @@ from algotrendy_common.rpc.providers import (
 
 from algotrendy_ingest.providers.errors import NotListed
 from algotrendy_ingest.providers.port import KINDS, Answer, Question
+
+_NEW_YORK = ZoneInfo("America/New_York")
+_CLOSED = time(16, 15)
+_ROUND_THE_CLOCK = re.compile(r"/|-(USD|EUR|GBP|USDT|BTC)$")
 
 
 class Kept(Record):
@@ -76,6 +82,22 @@ def served(question: Question, kept: Kept) -> Answer | None:
     if question.end is not None and question.end > kept.end:
         return None
     return cut(question, answer).model_copy(update={"source": source})
+
+
+def finished(answer: Answer, now: datetime) -> Answer:
+    """Without the bar of a day that was not over: several providers serve it all the same, and it would be kept.
+
+    A session is over at a quarter past four in New York, when every exchange of that date has closed; what is traded
+    around the clock is over at midnight UTC.
+    """
+    if not isinstance(answer, DailyBars):
+        return answer
+    today, over = now.astimezone(UTC).date(), False
+    if not _ROUND_THE_CLOCK.search(answer.symbol):
+        there = now.astimezone(_NEW_YORK)
+        today, over = there.date(), there.time() >= _CLOSED
+    whole = tuple(bar for bar in answer.bars if bar.day < today or (over and bar.day == today))
+    return answer if len(whole) == len(answer.bars) else answer.model_copy(update={"bars": whole})
 
 
 def cut(question: Question, answer: Answer) -> Answer:

@@ -25,7 +25,7 @@ from algotrendy_ingest.providers import metrics
 from algotrendy_ingest.providers.breaker import Breaker, BreakerRules
 from algotrendy_ingest.providers.bucket import TokenBucket
 from algotrendy_ingest.providers.cache import Cache
-from algotrendy_ingest.providers.coverage import Kept, cut, key, served, widened
+from algotrendy_ingest.providers.coverage import Kept, cut, finished, key, served, widened
 from algotrendy_ingest.providers.errors import (
     CircuitOpen,
     Malformed,
@@ -130,7 +130,7 @@ class Member:
             reraise=True,
         )
         try:
-            answer: Answer = await retrying(self._call, asked)
+            answer = finished(await retrying(self._call, asked), self._clock.now())
         except NotListed:
             await self._keep(asked, None)
             raise
