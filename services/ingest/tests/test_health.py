@@ -70,3 +70,46 @@ def test_a_reading_differs_by_what_people_act_on_and_not_by_age(health):
     health.gaps += 1
     assert read(health, 1).differs(first)
     assert first.differs(None)
+
+
+def test_sockets_are_lost_and_found_one_by_one(health):
+    for symbol in ("BTC-USDT", "LTC-USDT"):
+        health.lost(Stream.TRADES, frozenset({symbol}))
+    health.heard(Stream.TRADES, "BTC-USDT", NOW)
+    assert (read(health).state, read(health).reconnects) == (FeedState.DOWN, 1)
+    health.heard(Stream.TRADES, "LTC-USDT", NOW)
+    assert (read(health).state, read(health).reconnects) == (FeedState.LIVE, 2)
+
+
+def test_the_watermark_stands_where_trades_may_be_missing_and_moves_on_when_they_are_had(health):
+    def minutes(count):
+        return NOW + timedelta(minutes=count)
+
+    assert read(health).watermark is None
+    health.traded("BTC-USDT", minutes(1))
+    health.traded("LTC-USDT", minutes(2))
+    assert read(health).watermark == minutes(2)
+    health.lost(Stream.TRADES)
+    health.traded("LTC-USDT", minutes(5))
+    assert read(health).watermark == minutes(1)
+    assert health.doubted_since("LTC-USDT") == minutes(2)
+    health.settle("BTC-USDT")
+    assert read(health).watermark == minutes(2)
+    health.settle("LTC-USDT")
+    assert read(health).watermark == minutes(5)
+
+
+def test_a_symbol_that_is_left_holds_nothing_back(health):
+    health.traded("LTC-USDT", NOW)
+    health.heard(Stream.TRADES, "BTC-USDT", NOW)
+    health.lost(Stream.TRADES, frozenset({"LTC-USDT"}))
+    health.remove("LTC-USDT")
+    health.traded("BTC-USDT", NOW + timedelta(minutes=1))
+    assert (read(health).state, read(health).stale_symbols) == (FeedState.LIVE, ())
+    assert read(health).watermark == NOW + timedelta(minutes=1)
+
+
+def test_how_late_a_venue_is_is_the_median_of_the_last_minute(health):
+    for at_s, lag_s in ((0, 9.0), (30, 0.1), (31, 0.2), (32, 0.9)):
+        health.lagged(at_s, lag_s)
+    assert read(health, 61).lag_ms == 200.0

@@ -35,3 +35,10 @@ def test_every_number_up_to_the_newest_passes_once_or_is_in_exactly_one_gap(numb
             missed += range(place.first, place.last + 1)
     assert sorted(passed + missed) == list(range(1, max(numbers) + 1))
     assert len(passed) + tape.repeated == len(numbers)
+
+
+def test_an_unnumbered_trade_passes_once_by_its_name():
+    tape = Tape()
+    places = [tape.place(None, 1, name) for name in ("a", "b", "a", "c")]
+    assert places == [Place.NEXT, Place.NEXT, Place.REPEATED, Place.NEXT]
+    assert tape.repeated == 1
