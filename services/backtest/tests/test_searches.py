@@ -4,6 +4,7 @@ import asyncio
 import base64
 import csv
 import hashlib
+import html
 import io
 import json
 import os
@@ -30,6 +31,7 @@ from algotrendy_common.rpc.backtest import (
     RUN,
     TRADES,
     TRIALS,
+    VERDICT,
     ArtefactAsked,
     ArtefactsAsked,
     PauseAsked,
@@ -37,14 +39,15 @@ from algotrendy_common.rpc.backtest import (
     TradesAsked,
     Trial,
     TrialsAsked,
+    VerdictAsked,
 )
 from algotrendy_common.testing.waiting import eventually
 
 GRID = SearchSettings(space={"fast": "2:8:2", "slow": "20:50:10"})
 
 
-async def ended(platform, run_id: str) -> BacktestFinished:
-    [finished] = await eventually(lambda: platform.finished(run_id), within_s=90)
+async def ended(platform, run_id: str, within_s: float = 90) -> BacktestFinished:
+    [finished] = await eventually(lambda: platform.finished(run_id), within_s=within_s)
     return finished
 
 
@@ -121,6 +124,36 @@ async def test_a_walk_forward_is_tried_on_bars_that_it_was_not_searched_on(platf
     assert run.trades[0].time.isoformat() >= windows[0]["test"][0][:-1]
     best = max((trial for trial in trials if trial.window == 1 and trial.objective), key=lambda t: float(t.objective))
     assert {name: windows[1]["parameters"][name] for name in best.parameters} == best.parameters
+
+
+@pytest.mark.timeout(600)
+async def test_a_robustness_job_leaves_its_page_and_a_verdict_that_others_can_ask_for(platform, spec) -> None:
+    platform.candles = platform.candles[:1_200]
+    asked = spec(kind=BacktestKind.ROBUSTNESS, walk_forward=WalkForwardSettings(windows=2))
+    about = VerdictAsked(
+        strategy_kind="sma_cross", parameters={"fast": 5, "slow": 20, "exposure": 1.0}, symbol="BTC-USDT",
+        timeframe=asked.timeframe,
+    )  # fmt: skip
+    async with platform.backtest().running():
+        before = await platform.gateway.bus.ask(VERDICT, about, timeout_s=60)
+        job = await platform.send(platform.request(asked))
+        # Hundreds of runs, and loops that have to be compiled where nobody has run a backtest before.
+        finished = await ended(platform, job.run_id, within_s=500)
+        examination = json.loads(await file_of(platform, job.run_id, "examination.json"))
+        page = (await file_of(platform, job.run_id, "robustness.html")).decode()
+        verdict = await platform.gateway.bus.ask(VERDICT, about, timeout_s=60)
+        other = await platform.gateway.bus.ask(
+            VERDICT, about.model_copy(update={"parameters": about.parameters | {"fast": 6}}), timeout_s=60
+        )
+    assert finished.error is None
+    assert finished.statistics["robust"] == int(examination["passed"])
+    assert before.run_id != verdict.run_id == job.run_id
+    assert (verdict.passed, other.passed) == (examination["passed"], None)
+    # A random walk after costs: whatever the crossing earned on it was luck, and the check must say so.
+    assert not examination["passed"]
+    shown = html.unescape(page)
+    assert [each["question"] for each in examination["findings"] if each["question"] not in shown] == []
+    assert len(examination["walk_forward"]["windows"]) == 2
 
 
 async def test_a_paused_search_goes_on_where_it_was(platform, spec) -> None:
