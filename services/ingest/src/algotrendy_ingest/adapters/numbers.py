@@ -6,6 +6,8 @@ Invariant: a JSON float is refused, because its digits are no longer the venue's
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from algotrendy_common.money import ZERO
+
 
 def signed(text: Any) -> Decimal:
     """Exact, of either sign, as a rate of funding is; raises ValueError on anything else."""
@@ -23,13 +25,13 @@ def signed(text: Any) -> Decimal:
 def number(text: Any) -> Decimal:
     """Exact and not negative; raises ValueError on anything else."""
     value = signed(text)
-    if value < 0:
+    if value < ZERO:
         raise ValueError(f"{text!r} is not an amount")
     return value
 
 
 def positive(text: Any) -> Decimal:
-    value = number(text)
-    if not value:
+    value = signed(text)
+    if value <= ZERO:
         raise ValueError(f"{text!r} is not positive")
     return value
