@@ -192,6 +192,7 @@ def test_datasets_and_stored_history_stand_in_for_a_file(typed, home, tmp_path, 
     from_stack = document_of(typed(*stored, data=None, surroundings=around))
     assert from_dataset["result_hash"] == from_stack["result_hash"]
     assert asked[0].start.isoformat() == "2026-01-05T00:00:00+00:00"
+    assert asked[0].home == home
     assert "known=BTC-USDT" in typed("run", data="GOLD", surroundings=around).stderr
     assert "say what to run on" in typed("run", data=None).stderr
 

@@ -12,20 +12,33 @@ from algotrendy_local.errors import StackError
 from algotrendy_local.operations.asking import Asker
 from algotrendy_local.operations.connection import connected, running_place
 from algotrendy_local.settings import LocalSettings
+from algotrendy_local.topology import Place
 
 _MOST_BARS = 5_000_000
 
 
 def fetch(settings: LocalSettings, asked: HistoryAsked) -> tuple[Instrument, BarSeries]:
-    """Raises Refused where no stack runs or it has no such candles, Retryable where it does not answer."""
+    """Of the stack of ``asked.home``, or else of the settings' own.
+
+    Raises Refused where none runs or it has no such candles, Retryable where it does not answer.
+    """
     try:
-        return asyncio.run(_stored(settings, asked))
+        place = _place(settings.model_copy(update={"home": asked.home}), settings)
+        return asyncio.run(_stored(place, asked))
     except StackError as error:
         raise Refused("no_stack", f"{error}; or give a file with --data") from error
 
 
-async def _stored(settings: LocalSettings, asked: HistoryAsked) -> tuple[Instrument, BarSeries]:
-    async with connected(running_place(settings), "backtest") as client:
+def _place(named: LocalSettings, usual: LocalSettings) -> Place:
+    """``--home`` names the folder of a stack, or one that keeps runs and nothing else."""
+    try:
+        return running_place(named)
+    except StackError:
+        return running_place(usual)
+
+
+async def _stored(place: Place, asked: HistoryAsked) -> tuple[Instrument, BarSeries]:
+    async with connected(place, "backtest") as client:
         history = IngestHistory(Asker(client))
         instrument = await history.instrument(asked)
         return instrument, await history.bars(asked, _MOST_BARS, _unheard)

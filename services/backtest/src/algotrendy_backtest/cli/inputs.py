@@ -153,7 +153,9 @@ def _from_stack(
     if not (asked.venue and asked.symbol and timeframe):
         raise Refused("data_missing", "say what to run on: --data FILE.csv, --data DATASET, or --venue, --symbol and "
                       "--timeframe of what a running stack has stored")  # fmt: skip
-    instrument, bars = surroundings.history(HistoryAsked(asked.venue, asked.symbol, timeframe, start, end))
+    instrument, bars = surroundings.history(
+        HistoryAsked(asked.venue, asked.symbol, timeframe, start, end, surroundings.home)
+    )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "candles.csv"
     _write_candles(path, bars)

@@ -25,6 +25,8 @@ class HistoryAsked:
     timeframe: Timeframe
     start: datetime | None
     end: datetime | None
+    home: Path
+    """Of the stack, where one runs there; else of the one that runs here."""
 
 
 @dataclass(frozen=True, slots=True)
