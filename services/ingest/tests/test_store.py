@@ -3,12 +3,21 @@ from decimal import Decimal
 
 import pytest
 from algotrendy_common.clock import ManualClock
-from algotrendy_common.enums import Side, Timeframe
+from algotrendy_common.enums import FeedState, Side, Timeframe
 from algotrendy_common.events.event import EventFactory
-from algotrendy_common.events.market import BarUpdated, QuoteChanged, TradePrinted
+from algotrendy_common.events.market import (
+    BarUpdated,
+    BookLevel,
+    BookSnapshotTaken,
+    FeedHealthChanged,
+    QuoteChanged,
+    TradePrinted,
+)
+from algotrendy_common.events.signal import SignalRaised
 from algotrendy_ingest.errors import StoreAway
 from algotrendy_ingest.handlers.recorder import Recorder
 from algotrendy_ingest.store import QuestStore
+from algotrendy_ingest.store.questions import StoreQuestions
 
 NOON = datetime(2022, 12, 13, 12, tzinfo=UTC)
 CLOCK = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
@@ -65,6 +74,57 @@ async def test_a_batch_written_twice_is_there_once(store, quest, until):
     await until(settled)
     assert await quest.rows("SELECT count() FROM trade") == [[3]], "trades of one microsecond must all be kept"
     assert await quest.rows("SELECT count() FROM quote") == [[2]]
+
+
+async def test_books_signals_and_health_are_kept_each_once(store, quest, until):
+    book = EVENTS.make(
+        BookSnapshotTaken, event_time=NOON, venue="binance", symbol="BTC-USDT", sequence=7,
+        bids=(BookLevel(price="17000.000000000000000001", quantity="2"),), asks=(),
+    )  # fmt: skip
+    signal = EVENTS.make(
+        SignalRaised, event_time=NOON, strategy="trend", venue="binance", symbol="BTC-USDT", timeframe=Timeframe.M5,
+        account="paper-1", target="-0.5", reason="it's over", price="17000.1",
+    )  # fmt: skip
+    health = EVENTS.make(
+        FeedHealthChanged, event_time=NOON, venue="binance", state=FeedState.STALE, latency_ms=0.25,
+        last_message_at=None, stale_symbols=("BTC-USDT", "LTC-USDT"), gaps=1, reconnects=2, replay=True,
+        watermark=NOON,
+    )  # fmt: skip
+    recorder = Recorder(store, CLOCK, overdue_after=timedelta(seconds=30))
+    for _ in range(2):
+        await recorder.books([book])
+        await recorder.signals([signal])
+        await recorder.health([health])
+
+    async def told():
+        found = await store.quest.command("SELECT sequence, bids, asks FROM book")
+        signals = await store.quest.command("SELECT strategy, target, price, reason FROM signal")
+        states = await store.quest.command(
+            "SELECT state, latency_ms, last_message, stale, gaps, watermark FROM feed_health"
+        )
+        return found and signals and states and (found, signals, states)
+
+    books, signals, states = await until(told)
+    assert books == [[7, '[["17000.000000000000000001","2"]]', "[]"]]
+    assert [(row[0], Decimal(row[1]), Decimal(row[2]), row[3]) for row in signals] == [
+        ("trend", Decimal("-0.5"), Decimal("17000.1"), "it's over")
+    ]
+    assert states == [["stale", 0.25, None, "BTC-USDT,LTC-USDT", 1, "2022-12-13T12:00:00.000000Z"]]
+    assert (await StoreQuestions(store.quest).book_at("binance", "BTC-USDT", NOON)).bids == book.bids
+
+
+async def test_what_a_candle_was_before_its_correction_comes_too_late(store, quest, until):
+    recorder = Recorder(store, CLOCK, overdue_after=timedelta(seconds=30))
+    before, after = bar(0, "1"), bar(0, "2").model_copy(update={"corrected": True})
+    recorder.owe(before)
+    recorder.owe(after)
+    await recorder.bars([before])
+    assert recorder.owed == 1, "the correction is still owed"
+    await recorder.bars([after])
+    await recorder.bars([before])
+    assert recorder.owed == 0
+    await store.quest.applied("bar")
+    assert [Decimal(row[0]) for row in await quest.rows("SELECT close FROM bar")] == [2]
 
 
 async def test_numbers_come_back_to_the_last_digit(store, quest, until):

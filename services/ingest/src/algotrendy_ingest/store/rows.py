@@ -119,11 +119,16 @@ def health_row(health: FeedHealthChanged) -> Row:
         "gaps": health.gaps,
         "reconnects": health.reconnects,
         "replay": health.replay,
+        "missing_trades": health.missing_trades,
     }
     if health.latency_ms is not None:
         columns["latency_ms"] = float(health.latency_ms)
     if health.last_message_at is not None:
         columns["last_message"] = _micros(health.last_message_at)
+    if health.lag_ms is not None:
+        columns["lag_ms"] = float(health.lag_ms)
+    if health.watermark is not None:
+        columns["watermark"] = _micros(health.watermark)
     return {"venue": health.venue, "state": health.state.value}, columns, health.event_time
 
 

@@ -40,7 +40,7 @@ TABLES: dict[str, tuple[str, str]] = {
     ),
     "feed_health": (
         "ts TIMESTAMP, venue SYMBOL, state SYMBOL, latency_ms DOUBLE, last_message TIMESTAMP, stale VARCHAR,"
-        " gaps LONG, reconnects LONG, replay BOOLEAN",
+        " gaps LONG, reconnects LONG, replay BOOLEAN, lag_ms DOUBLE, watermark TIMESTAMP, missing_trades LONG",
         "ts, venue",
     ),
     # Stretches of which a venue was asked and has no candles: it need not be asked again.
