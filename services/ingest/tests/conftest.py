@@ -137,7 +137,7 @@ class Quest:
     url: str
 
     async def rows(self, sql: str) -> list[list[Any]]:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.get(f"{self.url}/exec", params={"query": sql})
             body = answer.json()
         assert answer.status_code == httpx.codes.OK, body
