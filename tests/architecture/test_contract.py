@@ -36,7 +36,12 @@ MONEY_WORDS = {
     "available",
     "reserved",
 }
-MEASUREMENTS = {("FeedHealthChanged", "latency_ms"), ("AccountReconciled", "duration_ms"), ("Situation", "similarity")}
+MEASUREMENTS = {
+    ("FeedHealthChanged", "latency_ms"),
+    ("FeedHealthChanged", "lag_ms"),
+    ("AccountReconciled", "duration_ms"),
+    ("Situation", "similarity"),
+}
 """Floats that are durations or degrees of likeness, not money."""
 
 

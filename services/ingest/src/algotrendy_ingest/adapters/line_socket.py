@@ -36,8 +36,9 @@ LOOK_S = 0.25
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 10.0
 _PING_FRAMES_S = 15.0
 _FAREWELL = aiohttp.ClientWSTimeout(ws_close=1.0)
-_HEAL_AGAIN_S = 5.0
-"""A lost book that has not come back by then is asked for once more; after three such times the socket is given up."""
+_HEAL_AGAIN_S, _HEAL_AGAIN_EACH_S = 1.5, 0.1
+"""A book that has not come by then, and so much later for each market of its socket, is asked for once more; then
+after twice as long. After three times the socket is given up."""
 _HEALS = 3
 _SNAPSHOTS_PER_S = 2.0
 """Over REST they weigh most of all calls."""
@@ -233,12 +234,13 @@ class LineSocket:
         while True:
             await asyncio.sleep(LOOK_S)
             now = monotonic_s()
+            again_s = _HEAL_AGAIN_S + _HEAL_AGAIN_EACH_S * len(self.plan.markets)
             for stream, patience_s in self._patience_s.items():
                 silence_s = now - self._heard_s[stream]
                 if silence_s > patience_s:
                     raise VenueAway(f"connected but silent for {silence_s:.1f} s on {stream}")
             for symbol, ailing in tuple(self._ailing.items()):
-                if now - ailing.since_s > _HEAL_AGAIN_S:
+                if now - ailing.since_s > again_s * 2**ailing.asked:
                     if ailing.asked >= _HEALS:
                         raise VenueAway(f"no book of {symbol} can be had")
                     ailing.since_s, ailing.asked = now, ailing.asked + 1
