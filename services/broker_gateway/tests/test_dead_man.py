@@ -36,7 +36,7 @@ async def watchman_process(world, limit: str) -> asyncio.subprocess.Process:
         sys.executable,
         "-m",
         "algotrendy_broker_gateway.dead_man",
-        env=os.environ | world.environment(HEARTBEAT_LIMIT=limit),
+        env=os.environ | world.environment(HEARTBEAT_LIMIT=limit, **world.hurried),
         stdout=log,
         stderr=log,
     )
@@ -49,7 +49,7 @@ async def working(world) -> list[str]:
 async def test_the_watchman_cancels_entries_of_a_gateway_that_was_killed_and_leaves_its_exits(world):
     watching = await watchman_process(world, "PT8S")
     try:
-        async with world.process() as gateway:
+        async with world.process(**world.hurried) as gateway:
             orders = [await world.approve_resting(quantity=Decimal("0.002")) for _ in range(3)]
             for terms in orders:
                 await world.reaches(terms.order_id, "open")
@@ -64,7 +64,7 @@ async def test_the_watchman_cancels_entries_of_a_gateway_that_was_killed_and_lea
         async def only_the_exit() -> bool:
             return await working(world) == [stop["clientOrderId"]]
 
-        await eventually(only_the_exit, within_s=40)
+        await eventually(only_the_exit, within_s=120)
         assert world.alerts("dead_man_acted") == []
         await world.servers.start("nats")
         told = await world.hears(AlertRaised, lambda alert: alert.code == "dead_man_acted")
@@ -89,7 +89,7 @@ async def test_the_watchman_leaves_an_account_alone_whose_gateway_ended_cleanly(
 
     alarm = Alarms()
     watchman = Watchman(LeaseStore(database), {world.account: connected}, timedelta(milliseconds=1500), alarm)
-    async with world.running():
+    async with world.running(**world.hurried):
         await world.approve_resting(quantity=Decimal("0.002"))
         assert await watchman.look() == []
 
@@ -148,7 +148,7 @@ async def test_the_venues_own_switch_is_armed_while_entries_work_and_fires_after
             "api_secret": world.account,
             "passphrase": "p",
         }
-        changes = {"ACCOUNTS": json.dumps([account]), "HEARTBEAT_LIMIT": f"PT{LIMIT_S}S"}
+        changes = {"ACCOUNTS": json.dumps([account]), "HEARTBEAT_LIMIT": f"PT{LIMIT_S}S"} | world.hurried
 
         async def states() -> set[str]:
             return {one["status"] for one in await okx.admin("GET", f"/admin/orders?account={world.account}")}
@@ -165,4 +165,4 @@ async def test_the_venues_own_switch_is_armed_while_entries_work_and_fires_after
         async def cancelled() -> bool:
             return "NEW" not in await states()
 
-        await eventually(cancelled, within_s=LIMIT_S + 20)
+        await eventually(cancelled, within_s=LIMIT_S + 120)

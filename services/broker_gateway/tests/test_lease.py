@@ -122,7 +122,7 @@ async def second_gateway(world):
         sys.executable,
         "-m",
         "algotrendy_broker_gateway",
-        env=os.environ | world.environment(HEALTH_PORT=str(port)),
+        env=os.environ | world.environment(HEALTH_PORT=str(port), **world.hurried),
         stdout=log,
         stderr=log,
     )
@@ -136,7 +136,7 @@ async def second_gateway(world):
 
 
 async def readiness(port: int) -> str | None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         try:
             return (await client.get(f"http://127.0.0.1:{port}/readyz")).text
         except httpx.TransportError:
@@ -148,7 +148,7 @@ async def epoch(world) -> int:
 
 
 async def test_when_the_active_gateway_is_killed_the_other_is_active_in_seconds_and_nothing_is_doubled(world):
-    async with world.process() as active, second_gateway(world) as (_, port):
+    async with world.process(**world.hurried) as active, second_gateway(world) as (_, port):
         before = await world.approve()
         await world.reaches(before.order_id, "filled")
         assert "is held by" in await readiness(port)
@@ -172,7 +172,7 @@ async def test_when_the_active_gateway_is_killed_the_other_is_active_in_seconds_
 
 
 async def test_a_paused_gateway_that_wakes_up_sends_nothing_and_ends(world):
-    async with world.process() as old, second_gateway(world) as (_, port):
+    async with world.process(**world.hurried) as old, second_gateway(world) as (_, port):
         first = await world.approve()
         await world.reaches(first.order_id, "filled")
         old.send_signal(signal.SIGSTOP)
@@ -195,7 +195,7 @@ async def test_a_paused_gateway_that_wakes_up_sends_nothing_and_ends(world):
 
 
 async def test_a_gateway_that_is_stopped_cleanly_hands_over_at_once_and_one_that_stands_by_ends_cleanly(world):
-    async with world.running(), second_gateway(world) as (standing_by, _):
+    async with world.running(**world.hurried), second_gateway(world) as (standing_by, _):
         await world.say_risk(TradingState.ACTIVE)
         standing_by.terminate()
         assert await asyncio.wait_for(standing_by.wait(), 30) == 0

@@ -98,7 +98,10 @@ class World:
         self.trading = TradingState.ACTIVE
         self.feed_state = FeedState.LIVE
         self.halts: list[HaltChanged] = []
+        self.other: str | None = None
+        """An account at another venue."""
         self.stand_in: str | None = None
+        """The same where it stands in for the first one now."""
         """The account that stands in for ``ACCOUNT``, at bybit."""
         self.pending: list[ApprovalRequested] = []
         self.limits = risk.AccountLimitsSet(
@@ -199,14 +202,11 @@ class World:
 
     async def answer_accounts(self, asked: Any) -> broker_gateway.Accounts:
         paper = broker_gateway.AccountInfo(account=ACCOUNT, venue="binance", mode=Mode.PAPER, quote_currency="USDT")
-        if self.stand_in is None:
-            return broker_gateway.Accounts(accounts=(paper,))
-        return broker_gateway.Accounts(
-            accounts=(
-                paper.model_copy(update={"stand_in": self.stand_in, "priced_at": "bybit", "ready": False}),
-                paper.model_copy(update={"account": self.stand_in, "venue": "bybit"}),
-            )
-        )
+        other = self.stand_in or self.other
+        others = () if other is None else (paper.model_copy(update={"account": other, "venue": "bybit"}),)
+        if self.stand_in is not None:
+            paper = paper.model_copy(update={"stand_in": self.stand_in, "priced_at": "bybit", "ready": False})
+        return broker_gateway.Accounts(accounts=(paper, *others))
 
     async def answer_instruments(self, asked: Any) -> ingest.Instruments:
         return ingest.Instruments(instruments=(instrument(), instrument().model_copy(update={"venue": "bybit"})))

@@ -142,7 +142,7 @@ async def test_an_order_is_proposed_once_however_often_it_is_sent(running, world
 
 async def test_while_another_account_stands_in_an_order_can_be_told_to_go_there(running, world, heard):
     listening = await heard(OrderProposed)
-    world.stand_in = "paper-2"
+    world.other = world.stand_in = "paper-2"
     try:
         there = world.ticket() | {"or_stand_in": True}
         here = world.ticket()
@@ -155,7 +155,7 @@ async def test_while_another_account_stands_in_an_order_can_be_told_to_go_there(
         home = (await running.call("tom", "POST", "/api/orders", json=world.ticket() | {"or_stand_in": True})).json()
         assert (home["account"], home["venue"]) == ("paper-1", "binance")
     finally:
-        world.stand_in = None
+        world.other = world.stand_in = None
 
     async def published():
         told = {event.terms.order_id: event.terms for event in listening.of(OrderProposed)}
