@@ -5,14 +5,23 @@ from datetime import datetime, timedelta
 
 from algotrendy_common.clock import Clock
 from algotrendy_common.enums import Timeframe
-from algotrendy_common.rpc.ingest import Candle, Candles
+from algotrendy_common.events.event import Record
+from algotrendy_common.rpc.ingest import Candle
 
 from algotrendy_ingest.adapters.answer_cache import AnswerCache, group_of, lifetime
 from algotrendy_ingest.ports import Candlestick
+from algotrendy_ingest.store import rows
 from algotrendy_ingest.store.connection import YEAR
 from algotrendy_ingest.store.quest import QuestStore
+from algotrendy_ingest.store.rows import CandleRow
 
 _SETTLED_AFTER = timedelta(hours=1)
+
+
+class Page(Record):
+    """Candles as they are kept: texts are sooner read than values that are checked."""
+
+    rows: tuple[CandleRow, ...]
 
 
 class CachedStore(QuestStore):
@@ -49,13 +58,16 @@ class CachedStore(QuestStore):
     async def candles(
         self, venue: str, symbol: str, timeframe: Timeframe, start: datetime | None, end: datetime | None, limit: int
     ) -> list[Candle]:
-        async def ask() -> Candles:
-            found = await super(CachedStore, self).candles(venue, symbol, timeframe, start, end, limit)
-            return Candles(candles=tuple(found), more=False)
+        found: list[Candle] = []
+
+        async def ask() -> Page:
+            found.extend(await super(CachedStore, self).candles(venue, symbol, timeframe, start, end, limit))
+            return Page(rows=tuple(map(rows.row_of, found)))
 
         # Whoever asks for candles of a venue that is followed has those that may change in memory, and says an end.
         if end is None or end > self._clock.now() - _SETTLED_AFTER:
-            return list((await ask()).candles)
+            return await super().candles(venue, symbol, timeframe, start, end, limit)
         question = f"{timeframe.value}:{start and start.isoformat()}:{end.isoformat()}:{limit}"
-        kept = await self._cache.answer("candles", group_of(venue, symbol), question, lifetime(timeframe), Candles, ask)
-        return list(kept.candles)
+        group = group_of(venue, symbol)
+        page = await self._cache.answer("candles", group, question, lifetime(timeframe), Page, ask)
+        return found or [rows.candle_of(row) for row in page.rows]

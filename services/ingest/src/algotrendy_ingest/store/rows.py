@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import questdb
@@ -20,6 +21,9 @@ from algotrendy_common.rpc.ingest import Candle
 from algotrendy_ingest.domain.ticks import TradeTick
 from algotrendy_ingest.ports import Candlestick
 from algotrendy_ingest.store.connection import Row
+
+type CandleRow = tuple[str, str, str, str, str, str]
+"""Opening, open, high, low, close and volume."""
 
 _micros: Callable[[datetime], Any] = questdb.TimestampMicros.from_datetime
 
@@ -153,8 +157,23 @@ def taken_trade_row(venue: str, symbol: str, kept: Mapping[str, Any]) -> Row:
 
 
 def candle_of(row: Sequence[Any]) -> Candle:
+    """Of six texts, as the store keeps them: checked when they were written, and to check a day of minutes again takes
+    longer than to ask for it."""
     time, open_, high, low, close, volume = row
-    return Candle(open_time=time, open=open_, high=high, low=low, close=close, volume=volume, closed=True)
+    return Candle.model_construct(
+        open_time=datetime.fromisoformat(time),
+        open=Decimal(open_),
+        high=Decimal(high),
+        low=Decimal(low),
+        close=Decimal(close),
+        volume=Decimal(volume),
+        closed=True,
+    )
+
+
+def row_of(candle: Candle) -> CandleRow:
+    prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+    return candle.open_time.isoformat(), *(str(price) for price in prices)  # type: ignore[return-value]
 
 
 def levels_of(text: str) -> tuple[BookLevel, ...]:
