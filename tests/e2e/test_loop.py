@@ -78,6 +78,23 @@ async def test_a_tick_becomes_a_fill_on_one_trace(stack):
         assert producers <= set(row.owners)
 
 
+def test_what_the_stack_has_stored_is_ground_for_a_backtest(stack, home):
+    """The same candles give the same result from the stack's history and from the file that the run kept of them."""
+    asked = ("backtest", "run", "--set", "fast=2", "--set", "slow=5", "--json")
+
+    def stored() -> Any:
+        ended = stack.algotrendy(*asked, "--venue", "binance", "--symbol", "BTC-USDT", "--timeframe", "1m", check=False)
+        found = json.loads(ended.stdout) if ended.returncode == 0 else {"equity": []}
+        return len(found["equity"]) >= 10 and found
+
+    found = wait(stored, 180, "ten candles in the history")
+    assert (found["spec"]["venue"], found["spec"]["symbol"]) == ("binance", "BTC-USDT")
+    assert found["manifest"]["instrument"]["price_step"] == "0.01"
+    [candles] = (home / "research").glob(f"{found['run_id']}*/candles.csv")
+    again = stack.algotrendy(*asked, "--data", str(candles), "--timeframe", "1m", "--repair", "keep_holes")
+    assert json.loads(again.stdout)["manifest"]["data"]["hash"] == found["manifest"]["data"]["hash"]
+
+
 def services_on_trace(stack: Stack, trace_id: str) -> set[str]:
     """Which services wrote spans of a trace."""
     found = set()
