@@ -2,7 +2,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { get, query } from "@/lib/api/client";
 import type { Candle } from "@/lib/api/types";
 
-export const TIMEFRAMES = ["1m", "5m", "15m", "1h"] as const;
+export const TIMEFRAMES = ["1m", "5m", "15m", "1h", "4h", "1d"] as const;
 export type ChartTimeframe = (typeof TIMEFRAMES)[number];
 
 const HISTORY = 500;
