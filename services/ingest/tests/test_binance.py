@@ -119,7 +119,7 @@ async def test_the_book_equals_the_venues_own(venue, until):
 
 
 async def test_a_lost_depth_message_is_noticed_and_the_book_built_anew(venue, until):
-    async with listening(feed_of(venue.http, venue.ws)) as messages:
+    async with listening(feed_of(venue.http, venue.ws, mute_after=60)) as messages:
         await until(lambda: any(isinstance(message, BookTick) for message in messages))
         await venue.admin("POST", "/admin/sockets/gap", {"symbol": "BTCUSDT"})
         lost = await until(lambda: [m for m in messages if isinstance(m, BookLost)])
