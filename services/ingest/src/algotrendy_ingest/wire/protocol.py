@@ -219,7 +219,6 @@ class Line(ABC):
         return next((market for market in self.markets.values() if market.names.symbol == symbol), None)
 
 
-
 def sharded(markets: Sequence[WireMarket], most: int) -> list[tuple[WireMarket, ...]]:
     """So many to a socket at most."""
     return [tuple(markets[begin : begin + most]) for begin in range(0, len(markets), most)]
