@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from algotrendy_common.clock import SystemClock, monotonic_s
 from algotrendy_common.enums import Timeframe
+from algotrendy_common.errors import Refused
 from algotrendy_ingest.adapters import bybit, cryptocom
 from algotrendy_ingest.adapters.bybit import BybitRest
 from algotrendy_ingest.adapters.cryptocom import CryptocomRest
-from algotrendy_ingest.errors import VenueAway
 from algotrendy_simulator.testing import running_venue
 
 SPOT = "BTC-USDT"
@@ -43,7 +43,7 @@ async def test_a_venues_rest(adapter, other):
             assert (second.symbol, second.contract_size) == (other, Decimal(1))
             assert second.kind == ("perpetual" if other.endswith("-PERP") else "spot")
             assert set(rest.known) == {SPOT, other}
-            with pytest.raises(VenueAway):
+            with pytest.raises(Refused, match="does not list"):
                 await rest.add("NONE-USDT")
             await until(both_have_traded)
             await venue.admin("POST", "/admin/pause")
