@@ -19,9 +19,10 @@ from algotrendy_broker_gateway.adapters.binance import BinanceVenue
 from algotrendy_broker_gateway.adapters.binance_pairs import Endings
 from algotrendy_broker_gateway.adapters.binance_requests import order_request, pair_request
 from algotrendy_broker_gateway.adapters.binance_wire import explicit, refused
+from algotrendy_broker_gateway.domain.rate_limit import RESERVE
 from algotrendy_broker_gateway.domain.venue_report import Standing, VenueReport
 from algotrendy_broker_gateway.errors import KeyTooPowerful, OutcomeUnknown, VenueRefused, VenueUnreachable
-from algotrendy_common.clock import from_ms
+from algotrendy_common.clock import from_ms, monotonic_s
 from algotrendy_common.enums import Liquidity, MarginMode, Mode, OrderType, Side, TimeInForce
 from algotrendy_common.events.order import OrderTerms
 from algotrendy_common.testing.waiting import eventually
@@ -280,6 +281,16 @@ async def test_an_answer_without_a_clear_yes_or_no_leaves_the_outcome_unknown(an
     with pytest.raises(OutcomeUnknown):
         await venue.submit("c" * 32, terms())
     assert prepared["calls"] == 1
+
+
+async def test_an_order_that_waited_for_its_weight_is_not_sent_into_a_halt(answering):
+    venue, prepared = answering
+    venue._access = replace(venue._access, halted=lambda: True)
+    venue._weights.take(6000 * (1 - RESERVE) + 10, monotonic_s())  # an eighth of a second from now there is room again
+    with pytest.raises(VenueRefused) as refusal:
+        await venue.submit("c" * 32, terms())
+    assert refusal.value.code == "halted"
+    assert prepared.get("calls", 0) == 0
 
 
 async def test_after_a_429_the_adapter_keeps_silent(answering):

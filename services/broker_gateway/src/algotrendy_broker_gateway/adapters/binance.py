@@ -137,11 +137,11 @@ class BinanceVenue(CcxtVenue):
         market_id = self._market_id(terms.symbol)
         if terms.type is OrderType.OCO:
             pair = pair_request(client_order_id, terms, market_id)
-            await self._wait_to_order(self._orders, 2)
-            return await self._change(lambda: self._wire.private_post_orderlist_oco(pair), self._answered_pair)
+            await self._wait_to_order(self._orders, 2, also=self._weights)
+            return await self._changed(lambda: self._wire.private_post_orderlist_oco(pair), self._answered_pair)
         single = order_request(client_order_id, terms, market_id)
-        await self._wait_to_order(self._orders)
-        return await self._change(lambda: self._wire.private_post_order(single), self._answered)
+        await self._wait_to_order(self._orders, also=self._weights)
+        return await self._changed(lambda: self._wire.private_post_order(single), self._answered)
 
     async def cancel(self, symbol: str, client_id: str, venue_order_id: str | None = None) -> VenueReport | None:
         market = {"symbol": self._market_id(symbol)}
@@ -222,7 +222,9 @@ class BinanceVenue(CcxtVenue):
 
     async def open_orders(self) -> tuple[VenueReport, ...]:
         read = lambda answer: pairs.merged([self._answered(row) for row in answer])  # noqa: E731
-        return await self._ask(lambda: self._wire.private_get_openorders({}), read, weight=80)
+        # Under a halt its answer is what the cancellations wait for.
+        urgent = self._access.halted()
+        return await self._ask(lambda: self._wire.private_get_openorders({}), read, weight=80, urgent=urgent)
 
     async def fills_of(self, symbol: str, venue_order_id: str) -> tuple[Fill, ...]:
         market, of_list = {"symbol": self._market_id(symbol)}, pairs.list_id(venue_order_id)
@@ -263,9 +265,11 @@ class BinanceVenue(CcxtVenue):
             await self._wait(self._weights, 1, urgent=urgent)
         return await self._changed(call, read)
 
-    async def _ask[R](self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R], weight: int) -> R:
+    async def _ask[R](
+        self, call: Callable[[], Awaitable[Any]], read: Callable[[Any], R], weight: int, urgent: bool = False
+    ) -> R:
         if not self._silent():
-            await self._wait(self._weights, weight)
+            await self._wait(self._weights, weight, urgent=urgent)
         return await self._asked(call, read)
 
     def _answered(self, answer: Mapping[str, Any]) -> VenueReport:

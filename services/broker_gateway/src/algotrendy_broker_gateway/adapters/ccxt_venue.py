@@ -169,14 +169,17 @@ class CcxtVenue(ABC):
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
-    async def _wait_to_order(self, bucket: TokenBucket, weight: float = 1) -> None:
-        """A new order's turn; raises VenueRefused where it would be too long, or a halt came meanwhile."""
-        wait_s = bucket.wait(weight, monotonic_s())
-        if wait_s > _LONGEST_WAIT_S:
+    async def _wait_to_order(self, bucket: TokenBucket, weight: float = 1, also: TokenBucket | None = None) -> None:
+        """A new order's turn; raises VenueRefused where it would be too long, or a halt came meanwhile. ``also`` is
+        another limit that the call counts against."""
+        turns = [(bucket, weight), *(() if also is None else ((also, 1.0),))]
+        began_s = monotonic_s()
+        if max(each.wait(taken, began_s) for each, taken in turns) > _LONGEST_WAIT_S:
             raise VenueRefused("rate_limited", "the venue's limit is reached but for cancellations; nothing was sent")
-        await self._wait(bucket, weight)
+        for each, taken in turns:
+            await self._wait(each, taken)
         # The gate was asked right before this. An exit that had to wait is refused too, and tried again.
-        if wait_s > _GATE_IS_FRESH_S and self._access.halted():
+        if monotonic_s() - began_s > _GATE_IS_FRESH_S and self._access.halted():
             raise VenueRefused("halted", "a halt came while the order waited for its turn; nothing was sent")
 
     # -- the user stream ---------------------------------------------------------------------------------------
