@@ -364,6 +364,16 @@ def test_what_the_venue_takes_in_no_order_is_dust():
     assert asked.dust == Decimal("0.01")
 
 
+def test_what_is_worth_an_order_only_at_the_trigger_goes_into_one_with_the_rest():
+    """Placed by itself it would bear a limit under its trigger, and the venue would refuse it again and again."""
+    own = live("x", Exit("e", Decimal("100"), None), "1")
+    whole = bracket(opened="1.052", stop_price=Decimal(100))
+    asked = plan(Decimal("1.052"), Decimal(0), [whole], [own], BTC, None)
+    assert (asked.cancel, asked.place) == (("x",), ())
+    anew = plan(Decimal("1.052"), Decimal(0), [whole], [], BTC, None)
+    assert [quantity for _, quantity in anew.place] == [Decimal("1.052")]
+
+
 def test_a_trailing_stop_moves_only_by_steps_worth_an_order():
     trailing = Bracket(
         "e", Side.BUY, Protection(trailing_ratio=Decimal("0.1")), Decimal(1), Decimal(0), Decimal(200), Decimal(100)

@@ -22,13 +22,11 @@ from algotrendy_broker_gateway.domain.capabilities import Capabilities
 from algotrendy_broker_gateway.domain.handling import Handling, handling
 from algotrendy_broker_gateway.domain.margin import Margin
 from algotrendy_broker_gateway.domain.order_record import OrderRecord
-from algotrendy_broker_gateway.domain.protection import Bracket, Exit, LiveExit, Plan, state_of
+from algotrendy_broker_gateway.domain.protection import SLIPPAGE, Bracket, Exit, LiveExit, Plan, state_of
 from algotrendy_broker_gateway.domain.triggers import Watch, watch_of
 from algotrendy_broker_gateway.store.guards import OpenBracket, Standing
 
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
-_SLIPPAGE = Decimal("0.05")
-"""How far below its trigger a stop-limit still sells, where the venue has no stop that sells at the market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ def exit_order(
 def _prices(wish: Exit, found: Found, can: Capabilities) -> dict[str, object]:
     if wish.type is OrderType.STOP and OrderType.STOP not in can.resting and OrderType.STOP_LIMIT in can.resting:
         assert wish.stop is not None
-        worst = wish.stop * (1 + found.side.sign * _SLIPPAGE)
+        worst = wish.stop * (1 + found.side.sign * SLIPPAGE)
         return {
             "type": OrderType.STOP_LIMIT,
             "trigger_price": wish.stop,

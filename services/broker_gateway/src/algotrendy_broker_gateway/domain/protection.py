@@ -17,6 +17,9 @@ from algotrendy_core.instruments import Instrument
 
 _MOST_PER_ENTRY = 3
 """Exits of one entry before they are made one again: each partial fill adds its own."""
+SLIPPAGE = Decimal("0.05")
+"""How far below its trigger a stop still sells, where the venue wants a limit from it. An order's least value is
+counted at its limit: what is worth just enough at the trigger would be refused again and again."""
 MOVE_SHARE = Decimal("0.1")
 """Share of a stop's distance by which it must be behind before it is moved: each move bares the position briefly."""
 
@@ -71,6 +74,12 @@ class Exit:
         if self.stop is None:
             return OrderType.LIMIT
         return OrderType.STOP if self.take is None else OrderType.OCO
+
+    @property
+    def least_price(self) -> Decimal:
+        """The lowest that an order for it may bear."""
+        prices = [None if self.stop is None else self.stop * (1 - SLIPPAGE), self.take]
+        return min(price for price in prices if price is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,7 @@ def plan(
     held = max(abs(position) - leaving, ZERO)
     wishes, rest = _wishes(held, brackets, instrument, spare.stop if spare else None)
     if spare is not None and spare.stop is not None:
-        whole = sellable(instrument, rest, spare.stop)
+        whole = sellable(instrument, rest, spare.least_price)
         if whole:
             wishes.append((spare, whole))
             rest -= whole
@@ -185,10 +194,9 @@ def _wishes(
     for bracket in reversed(tuple(brackets)):
         claimed = min(bracket.open, held)
         wish = exit_of(bracket, instrument, default_stop)
-        prices = [price for price in (wish.stop, wish.take) if price is not None]
-        if not claimed or not prices:
+        if not claimed or (wish.stop is None and wish.take is None):
             continue
-        quantity = sellable(instrument, claimed, min(prices))
+        quantity = sellable(instrument, claimed, wish.least_price)
         if quantity:
             wishes.append((wish, quantity))
             held -= quantity
@@ -221,8 +229,7 @@ def _difference(
             cancel += _too_many(own, -missing)
         elif missing > ZERO:
             # What nobody knows the fate of may still trade, whatever it was for.
-            price = min(price for price in (wish.stop, wish.take) if price is not None)
-            possible = sellable(instrument, min(missing, room), price)
+            possible = sellable(instrument, min(missing, room), wish.least_price)
             if possible:
                 place.append((wish, possible))
                 room -= possible
