@@ -372,6 +372,8 @@ def test_what_is_worth_an_order_only_at_the_trigger_goes_into_one_with_the_rest(
     assert (asked.cancel, asked.place) == (("x",), ())
     anew = plan(Decimal("1.052"), Decimal(0), [whole], [], BTC, None)
     assert [quantity for _, quantity in anew.place] == [Decimal("1.052")]
+    alone = plan(Decimal("0.052"), Decimal(0), [bracket(opened="0.052", stop_price=Decimal(100))], [], BTC, None)
+    assert [quantity for _, quantity in alone.place] == [Decimal("0.052")]  # what stands alone is guarded all the same
 
 
 def test_a_trailing_stop_moves_only_by_steps_worth_an_order():

@@ -18,8 +18,7 @@ from algotrendy_core.instruments import Instrument
 _MOST_PER_ENTRY = 3
 """Exits of one entry before they are made one again: each partial fill adds its own."""
 SLIPPAGE = Decimal("0.05")
-"""How far below its trigger a stop still sells, where the venue wants a limit from it. An order's least value is
-counted at its limit: what is worth just enough at the trigger would be refused again and again."""
+"""How far below its trigger a stop still sells, where the venue wants a limit from it."""
 MOVE_SHARE = Decimal("0.1")
 """Share of a stop's distance by which it must be behind before it is moved: each move bares the position briefly."""
 
@@ -77,9 +76,8 @@ class Exit:
 
     @property
     def least_price(self) -> Decimal:
-        """The lowest that an order for it may bear."""
-        prices = [None if self.stop is None else self.stop * (1 - SLIPPAGE), self.take]
-        return min(price for price in prices if price is not None)
+        """The lower of its prices."""
+        return min(price for price in (self.stop, self.take) if price is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +228,15 @@ def _difference(
         elif missing > ZERO:
             # What nobody knows the fate of may still trade, whatever it was for.
             possible = sellable(instrument, min(missing, room), wish.least_price)
-            if possible:
+            # An order's value is counted at its limit, and a stop's may be under its trigger: what is worth just
+            # enough at the trigger would be refused there again and again.
+            surely = sellable(instrument, missing, wish.least_price * (1 - SLIPPAGE))
+            if own and own[-1].settled and room >= missing and not surely:
+                # Too little for an order of its own: one exit is made anew with it.
+                cancel.append(own[-1].order_id)
+            elif possible:
                 place.append((wish, possible))
                 room -= possible
-            elif own and room >= missing:
-                # Too little for an order of its own: one exit is made anew with it.
-                cancel += [one.order_id for one in own[-1:] if one.settled]
     if not cancel and room < ZERO:
         # One whose fate is unknown stands beside a whole guard: together they would take more than there is.
         cancel = _too_many(live, -room)
